@@ -1,0 +1,120 @@
+"""The exception tree.
+
+NewsletterError                  what a user of the package may want to catch
+├── ConfigError                  the operator's file or environment is not usable
+├── UsageError                   a command was asked for something that does not exist
+├── SourceError                  a whole source could not be read
+├── DocumentError                one document is not usable; the others go on
+├── StoreError                   the database refused, is locked or is of another version
+├── TemplateError                a template is missing or cannot be rendered
+├── ClockRefused                 the clock leapt; nothing is planned until an operator agrees
+├── MailError                    a mailing must not be sent as it is
+│   ├── HeaderError              a value cannot stand in a header
+│   └── InlineError              the style sheet would lose something when inlined
+├── TokenError                   a signed link is false, expired or for another purpose
+└── TransportError               a message did not leave
+    ├── TemporaryFailure         nothing was accepted; try again later
+    ├── PermanentFailure         this recipient was refused for good
+    ├── AmbiguousFailure         the message may have been accepted; the answer was lost
+    └── RelayFailure             the relay refuses us: stop, and burn nobody
+
+A class's docstring is the message when none is given.
+"""
+
+from __future__ import annotations
+
+
+class NewsletterError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class ConfigError(NewsletterError):
+    """The configuration cannot be used."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class UsageError(NewsletterError):
+    """There is no such thing."""
+
+
+class SourceError(NewsletterError):
+    """The source could not be read."""
+
+
+class DocumentError(NewsletterError):
+    """The document cannot be used.
+
+    `code` is stable (`E-NO-TAKEAWAY`), `message` names file, line and heading.
+    """
+
+    def __init__(self, code: str, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.line = line
+
+
+class StoreError(NewsletterError):
+    """The database could not be used."""
+
+
+class TemplateError(NewsletterError):
+    """The template could not be rendered."""
+
+
+class ClockRefused(NewsletterError):
+    """The clock leapt; nothing was planned."""
+
+
+class MailError(NewsletterError):
+    """The mailing must not be sent as it is."""
+
+
+class HeaderError(MailError):
+    """A value cannot stand in a header."""
+
+
+class InlineError(MailError):
+    """The style sheet cannot be inlined without loss."""
+
+
+class TokenError(NewsletterError):
+    """The link is not valid."""
+
+
+class TransportError(NewsletterError):
+    """The message did not leave.
+
+    `code` is the SMTP reply code (RFC 5321 4.2) where there was one, `enhanced` the
+    status code of RFC 3463 (`5.1.1`).
+    """
+
+    def __init__(self, message: str = "", *, code: int | None = None, enhanced: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.enhanced = enhanced
+
+
+class TemporaryFailure(TransportError):
+    """Nothing was accepted; try again later."""
+
+
+class PermanentFailure(TransportError):
+    """The recipient was refused for good."""
+
+
+class AmbiguousFailure(TransportError):
+    """The message may have been accepted; the answer was lost."""
+
+
+class RelayFailure(TransportError):
+    """The relay refuses us."""
