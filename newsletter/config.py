@@ -1,0 +1,352 @@
+"""The only reader of the operator's file and of the environment.
+
+Each field's description is what `config.toml` says of the key and what an error says would be right.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeGuard, get_args
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from newsletter.errors import ConfigError
+from newsletter.model import Audience, Cadence, CatchUp, Newsletter, Site
+
+SECRETS_VARIABLE = "NEWSLETTER_SECRETS"
+SMTP_PASSWORD_VARIABLE = "NEWSLETTER_SMTP_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        near = difflib.get_close_matches(name, available_timezones(), n=1)
+        raise ValueError(f"no such zone{f'; did you mean {near[0]}?' if near else ''}")
+    return name
+
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+Address = Annotated[str, Field(pattern=r"^[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", max_length=500)]
+Zone = Annotated[str, AfterValidator(_zone)]
+WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?$")]
+
+
+class _Part(BaseModel):
+    """A table of the file. Unknown keys are errors: a misspelt key that is silently ignored helps nobody."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SiteConfig(_Part):
+    base_url: WebAddress = Field(description="where `public/` is served, without a slash at the end")
+    title: Line = Field(description="the name of the site")
+    description: str = Field("", description="one sentence about the site")
+    language: str = Field(
+        "en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="the language tag of all texts"
+    )
+    author: Line = Field(description="the person or office that answers for the texts")
+    contact: Address = Field(description="an address that a person reads")
+    postal_address: Line = Field(description="a postal address; every digest must carry one")
+    tag_authority: str = Field(
+        pattern=r"^[a-z0-9.-]+$", description="a host name of yours in lower case, for ids; never change it"
+    )
+    tag_date: date = Field(description="a day on which that name was yours (YYYY-MM-DD); never change it")
+
+
+class PathsConfig(_Part):
+    public: str = Field("public", min_length=1, description="the folder that web servers serve")
+    templates: str | None = Field(None, description="a folder of your own templates, looked at before ours")
+
+
+class StoreConfig(_Part):
+    url: str = Field(
+        "sqlite:///var/newsletter.db",
+        pattern=r"^(sqlite:///|postgresql\+psycopg://).+",
+        description="`sqlite:///PATH`, or `postgresql+psycopg://HOST/NAME`",
+    )
+
+
+class SecretsConfig(_Part):
+    file: str = Field(
+        "var/secrets",
+        min_length=1,
+        description=f"a file of mode 0600, one secret a line, newest first; made if missing; {SECRETS_VARIABLE} goes before it",
+    )
+
+
+class ScheduleConfig(_Part):
+    tick_seconds: int = Field(30, ge=1, le=3600, description="a number of seconds from 1 to 3600")
+    max_gap_days: int = Field(35, ge=1, le=3660, description="a number of days from 1 to 3660")
+
+    @property
+    def max_gap(self) -> timedelta:
+        return timedelta(days=self.max_gap_days)
+
+
+class SourceConfig(_Part):
+    slug: Slug = Field(description="a short name in a-z, 0-9 and -; part of the articles' ids, never change it")
+    kind: Literal["captures"] = Field(description='"captures": a folder of text captures with sidecar files')
+    folder: str = Field(min_length=1, description="the folder of the documents")
+
+
+class MailConfig(_Part):
+    from_name: Line = Field(description="the name that readers see as the sender")
+    from_address: Address = Field(description="the sender's address")
+    reply_to: Address = Field(description="an address that a person reads")
+
+
+class NewsletterConfig(_Part):
+    slug: Slug = Field(description="a short name in a-z, 0-9 and -, unlike all others")
+    title: Line = Field(description="the newsletter's name")
+    description: str = Field("", description="one sentence about it")
+    cadence: Cadence = Field(strict=False, description='"daily", "weekly" or "monthly"')
+    zone: Zone = Field(description='an IANA time zone such as "Europe/London"')
+    send_at: time = Field(description="a local time such as 07:00:00")
+    audience: Audience = Field(
+        Audience.GENERAL, strict=False, description='"general", "caregiver", "person-with-ms" or "clinician"'
+    )
+    full_items: int = Field(5, ge=1, le=50, description="a number of articles from 1 to 50")
+    title_items: int = Field(20, ge=0, le=200, description="a number of titles from 0 to 200")
+    topics: tuple[str, ...] = Field((), strict=False, description='a list of topics such as ["Fatigue"], or [] for all')
+    min_credibility: float | None = Field(None, ge=0, le=5, strict=False, description="a number from 0 to 5")
+    require_rating: bool = Field(default=False, description="true or false")
+    catch_up: CatchUp = Field(CatchUp.COALESCE, strict=False, description='"coalesce", "each" or "skip"')
+    discreet: bool = Field(default=False, description="true or false")
+    from_name: Line | None = Field(None, description="a sender's name for this newsletter alone")
+
+
+class MaildirConfig(_Part):
+    folder: str = Field("var/maildir", min_length=1, description="a folder for messages that do not leave the machine")
+
+
+class SmtpConfig(_Part):
+    host: str = Field("127.0.0.1", min_length=1, description="the relay's host name")
+    port: int = Field(587, ge=1, le=65535, description="a port from 1 to 65535")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description='"starttls", "tls" or, on this machine alone, "none"'
+    )
+    username: str | None = Field(None, description="the account at the relay, if it asks for one")
+    password_file: str | None = Field(
+        None, description=f"a file of mode 0600 that holds the password; {SMTP_PASSWORD_VARIABLE} goes before it"
+    )
+    helo_name: str | None = Field(None, description="the name that we greet with; empty: this machine's")
+    ca_file: str | None = Field(None, description="a file of certificates to trust instead of the system's")
+
+
+class DeliveryConfig(_Part):
+    transport: Literal["maildir", "smtp"] = Field("maildir", description='"maildir" or "smtp"')
+    senders: int = Field(2, ge=1, le=64, description="a number of connections from 1 to 64")
+    lease_minutes: int = Field(15, ge=13, le=1440, description="a number of minutes from 13 to 1440")
+    max_age_days: int = Field(4, ge=1, le=30, description="a number of days from 1 to 30")
+    maildir: MaildirConfig = Field(default_factory=MaildirConfig, description="a table")
+    smtp: SmtpConfig = Field(default_factory=SmtpConfig, description="a table")
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(minutes=self.lease_minutes)
+
+    @property
+    def max_age(self) -> timedelta:
+        return timedelta(days=self.max_age_days)
+
+
+class WebConfig(_Part):
+    host: Literal["127.0.0.1", "::1", "localhost"] = Field(
+        "127.0.0.1", description='"127.0.0.1" or "::1"; a web server in front serves the world'
+    )
+    port: int = Field(8000, ge=0, le=65535, description="a port from 0 to 65535; 0: any free one")
+
+
+class Config(_Part):
+    """The whole file, with paths made absolute against the folder that it lies in."""
+
+    site: SiteConfig = Field(description="a table")
+    paths: PathsConfig = Field(default_factory=PathsConfig, description="a table")
+    store: StoreConfig = Field(default_factory=StoreConfig, description="a table")
+    secrets: SecretsConfig = Field(default_factory=SecretsConfig, description="a table")
+    schedule: ScheduleConfig = Field(default_factory=ScheduleConfig, description="a table")
+    source: tuple[SourceConfig, ...] = Field(strict=False, min_length=1, description="one [[source]] or more")
+    mail: MailConfig = Field(description="a table")
+    newsletter: tuple[NewsletterConfig, ...] = Field(
+        strict=False, min_length=1, description="one [[newsletter]] or more"
+    )
+    delivery: DeliveryConfig = Field(default_factory=DeliveryConfig, description="a table")
+    web: WebConfig = Field(default_factory=WebConfig, description="a table")
+
+    def published_by(self) -> Site:
+        told = self.site.model_dump()
+        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()}))
+
+    def newsletters(self) -> tuple[Newsletter, ...]:
+        return tuple(self._newsletter(told) for told in self.newsletter)
+
+    def _newsletter(self, told: NewsletterConfig) -> Newsletter:
+        sender = {"from_address": self.mail.from_address, "reply_to": self.mail.reply_to}
+        return Newsletter(**(told.model_dump() | sender | {"from_name": told.from_name or self.mail.from_name}))
+
+
+def load(path: Path) -> Config:
+    """The configuration in `path`. Raises ConfigError with one line for each thing that is wrong."""
+    raw = _read_toml(path)
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(*(_explain(path, problem) for problem in error.errors())) from None
+    problems = [f"{path}: {problem}" for problem in (*_duplicates(config), *_missing_folders(config, path.parent))]
+    if problems:
+        raise ConfigError(*problems)
+    return _absolute(config, path.resolve().parent)
+
+
+def read_secrets(config: Config) -> tuple[str, ...]:
+    """The ring of secrets, newest first: from the environment, else from the file, which is made when it is missing."""
+    told = os.environ.get(SECRETS_VARIABLE)
+    path = Path(config.secrets.file)
+    if told is None and not path.exists():
+        _make_secrets(path)
+    ring = tuple((told if told is not None else _read_private(path, "secrets.file")).split())
+    if not ring or any(len(secret) < 32 for secret in ring):
+        where = SECRETS_VARIABLE if told is not None else f"secrets.file {path}"
+        raise ConfigError(f"{where}: each secret needs at least 32 characters, one secret a line, the newest first")
+    return ring
+
+
+def read_smtp_password(config: Config) -> str | None:
+    """The relay's password: from the environment, else from the file; None where no account is used."""
+    told = os.environ.get(SMTP_PASSWORD_VARIABLE)
+    smtp = config.delivery.smtp
+    if told is not None or smtp.password_file is None:
+        return told
+    return _read_private(Path(smtp.password_file), "delivery.smtp.password_file").strip()
+
+
+def fields(part: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every key of the file with its description, for the test that holds `config.toml` complete."""
+    for name, field in part.model_fields.items():
+        inner = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_part(kind)]
+        if inner:
+            yield from fields(inner[0], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field.description or ""
+
+
+def _is_part(kind: Any) -> TypeGuard[type[_Part]]:
+    return isinstance(kind, type) and issubclass(kind, _Part)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name the file with --config FILE") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def _explain(path: Path, problem: ErrorDetails) -> str:
+    """One line: the file, the key, what was found and what would be right."""
+    key = _key(problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{path}: {key}: unknown key{_suggestion(problem['loc'])}"
+    right = _description(problem["loc"])
+    if problem["type"] == "missing":
+        return f"{path}: {key}: missing; it should be {right}"
+    detail = problem.get("ctx", {}).get("error")
+    return f"{path}: {key}: found {_shown(problem['input'])}; it should be {right}{f' ({detail})' if detail else ''}"
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for step in location:
+        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".")
+
+
+def _shown(value: Any) -> str:
+    text = f'"{value}"' if isinstance(value, str) else "a table" if isinstance(value, Mapping) else str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _part_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+    part: type[BaseModel] = Config
+    for step in location[:-1]:
+        if isinstance(step, str) and step in part.model_fields:
+            kinds = (part.model_fields[step].annotation, *get_args(part.model_fields[step].annotation))
+            part = next((kind for kind in kinds if _is_part(kind)), part)
+    return part
+
+
+def _description(location: tuple[int | str, ...]) -> str:
+    names = [step for step in location if isinstance(step, str)]
+    field = _part_at((*names, "")).model_fields.get(names[-1]) or _part_at(tuple(names)).model_fields.get(names[-1])
+    return (field.description if field else None) or "something else"
+
+
+def _suggestion(location: tuple[int | str, ...]) -> str:
+    known = list(_part_at(location).model_fields)
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"; did you mean `{near[0]}`?" if near else f"; known here: {', '.join(known)}"
+
+
+def _duplicates(config: Config) -> Iterator[str]:
+    slugs = {"source": [part.slug for part in config.source], "newsletter": [part.slug for part in config.newsletter]}
+    for kind, named in slugs.items():
+        for number, slug in enumerate(named, 1):
+            if slug in named[: number - 1]:
+                yield f'{kind}[{number}].slug: found "{slug}" a second time; each {kind} needs a name of its own'
+
+
+def _missing_folders(config: Config, base: Path) -> Iterator[str]:
+    if config.paths.templates is not None and not (base / config.paths.templates).is_dir():
+        yield f'paths.templates: found "{config.paths.templates}", which is no folder; it should be a folder of templates'
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    def resolved(name: str | None) -> str | None:
+        return None if name is None else str(base / name)
+
+    url = config.store.url
+    if url.startswith("sqlite:///"):
+        url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
+    smtp = config.delivery.smtp
+    files = {"password_file": resolved(smtp.password_file), "ca_file": resolved(smtp.ca_file)}
+    delivery = {
+        "maildir": config.delivery.maildir.model_copy(update={"folder": resolved(config.delivery.maildir.folder)}),
+        "smtp": smtp.model_copy(update=files),
+    }
+    paths = {"public": resolved(config.paths.public), "templates": resolved(config.paths.templates)}
+    return config.model_copy(
+        update={
+            "paths": config.paths.model_copy(update=paths),
+            "store": config.store.model_copy(update={"url": url}),
+            "secrets": config.secrets.model_copy(update={"file": resolved(config.secrets.file)}),
+            "source": tuple(part.model_copy(update={"folder": resolved(part.folder)}) for part in config.source),
+            "delivery": config.delivery.model_copy(update=delivery),
+        }
+    )
+
+
+def _make_secrets(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+
+
+def _read_private(path: Path, key: str) -> str:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ConfigError(f"{key}: {path} can be read by others; it should have mode 0600 (chmod 600 {path})")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{key}: {path} cannot be read ({error.strerror})") from None
