@@ -1,0 +1,1 @@
+"""Who runs the verbs: one process on one machine (`local`), or many (`procrastinate`)."""

@@ -1,0 +1,232 @@
+"""The second verb: what is due becomes recorded digests, and what is recorded becomes files.
+
+Which digests are due is decided by `periods.plan` over the record; which articles go in, by `digest.compose`. Each
+digest is written down in one transaction together with its mailing and its deliveries, so there is no half of one.
+Files are a pure function of the store and are written only where their bytes differ.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from newsletter.digest import compose
+from newsletter.errors import MailError, TemplateError
+from newsletter.model import (
+    Article,
+    Digest,
+    DigestRecord,
+    Mailing,
+    NewDelivery,
+    Newsletter,
+    Notice,
+    NoticeItem,
+    PlannedDigest,
+    Subscriber,
+)
+from newsletter.periods import placed_in_time, plan
+
+
+class ArticleStore(Protocol):
+    def visible(self, now: datetime) -> tuple[Article, ...]: ...
+    def unassigned(self, newsletter: str, now: datetime) -> tuple[Article, ...]: ...
+    def notices(self) -> tuple[Notice, ...]: ...
+    def pending_notices(self, newsletter: str) -> tuple[NoticeItem, ...]: ...
+
+
+class DigestStore(Protocol):
+    def record(self, newsletter: str) -> tuple[DigestRecord, ...]: ...
+    def add(
+        self,
+        digest: Digest,
+        *,
+        settled: Sequence[str],
+        mailing: Mailing | None,
+        deliveries: Sequence[NewDelivery],
+        now: datetime,
+    ) -> int | None: ...
+
+
+class Recipients(Protocol):
+    def confirmed(self, newsletter: str) -> tuple[Subscriber, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A digest not yet recorded; `settled` are ids of notices that its articles tell themselves."""
+
+    digest: Digest
+    settled: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One digest that was recorded: how many articles it carries, and how many people it goes to."""
+
+    planned: PlannedDigest
+    articles: int
+    notices: int
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One digest that was due and must not go out as it is. It stays due, so nothing is skipped."""
+
+    planned: PlannedDigest
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """What publishing needs: the stores, and the two functions that make mail of a digest."""
+
+    articles: ArticleStore
+    digests: DigestStore
+    recipients: Recipients
+    compile_mailing: Callable[[Digest], Mailing]
+    message_id: Callable[[str, str, str], str]  #: (newsletter, period, subscriber) -> Message-ID
+
+
+def due(newsletter: Newsletter, press: Press, now: datetime) -> tuple[PlannedDigest, ...]:
+    """The digests of `newsletter` that are due and not yet recorded, oldest first. Changes nothing."""
+    record = press.digests.record(newsletter.slug)
+    oldest = None if record else _oldest(press.articles.visible(now), newsletter.zone)
+    return plan(newsletter, record, oldest=oldest, now=now)
+
+
+def compose_due(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Draft, ...]:
+    """Every digest that is due, as it would be recorded now. Changes nothing."""
+    planned = due(newsletter, press, now)
+    if not planned:
+        return ()
+    return compose_chain(
+        newsletter,
+        planned,
+        candidates=press.articles.unassigned(newsletter.slug, now),
+        pending=press.articles.pending_notices(newsletter.slug),
+        notices=press.articles.notices(),
+    )
+
+
+def compose_chain(
+    newsletter: Newsletter,
+    planned: Iterable[PlannedDigest],
+    *,
+    candidates: Iterable[Article],
+    pending: Iterable[NoticeItem],
+    notices: Sequence[Notice],
+) -> tuple[Draft, ...]:
+    """Digests one after another: what one carries, the next does not. Pure.
+
+    `pending` are notices about articles that earlier digests carried; `notices` are all that there are.
+    """
+    left, waiting = list(candidates), list(pending)
+    drafts: list[Draft] = []
+    for step in planned:
+        shown = [item for item in waiting if item.notice.published < step.window_end]
+        digest = compose(newsletter, step, left, shown)
+        carried = {placed.article.id: placed.article for placed in digest.placed}
+        told = [notice for notice in notices if notice.article_id in carried]
+        settled = tuple(notice.id for notice in told if notice.published < step.window_end)
+        drafts.append(Draft(digest=digest, settled=settled))
+        left = [article for article in left if article.id not in carried]
+        waiting = [item for item in waiting if item not in shown]
+        waiting += [NoticeItem(notice=n, article=carried[n.article_id]) for n in told if n.id not in settled]
+    return tuple(drafts)
+
+
+def publish(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Published | Refused, ...]:
+    """Record every digest that is due. A refused one ends the chain for now: its window must close first."""
+    done: list[Published | Refused] = []
+    for draft in compose_due(newsletter, press, now):
+        result = _record(draft, press, now)
+        if result is not None:
+            done.append(result)
+        if not isinstance(result, Published):
+            break
+    return tuple(done)
+
+
+def _record(draft: Draft, press: Press, now: datetime) -> Published | Refused | None:
+    """None where another process was faster: what follows must be thought over again."""
+    digest, mailing = draft.digest, None
+    if digest.planned.mailed and not digest.empty:
+        try:
+            mailing = press.compile_mailing(digest)
+        except (MailError, TemplateError) as error:
+            return Refused(planned=digest.planned, message=error.message)
+    deliveries = () if mailing is None else _deliveries(digest, press)
+    if press.digests.add(digest, settled=draft.settled, mailing=mailing, deliveries=deliveries, now=now) is None:
+        return None
+    return Published(
+        planned=digest.planned,
+        articles=len(digest.placed),
+        notices=len(digest.notices),
+        deliveries=len(deliveries),
+    )
+
+
+def _deliveries(digest: Digest, press: Press) -> tuple[NewDelivery, ...]:
+    slug, period = digest.newsletter.slug, digest.planned.period
+    return tuple(
+        NewDelivery(
+            subscriber_id=subscriber.id,
+            message_id=press.message_id(slug, period, subscriber.id),
+            domain=subscriber.address.rpartition("@")[2].lower(),
+        )
+        for subscriber in press.recipients.confirmed(slug)
+    )
+
+
+def _oldest(articles: Iterable[Article], zone: str) -> datetime | None:
+    moments = (placed_in_time(article.published, article.published_precision, zone) for article in articles)
+    return min(moments, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What writing files came to."""
+
+    written: int
+    unchanged: int
+    removed: int
+
+
+def write_files(folder: Path, files: Iterable[tuple[str, bytes]], *, owned: Iterable[str]) -> Written:
+    """Bring `folder` to the state of `files` (path, bytes): each file whole or not at all, the same bytes untouched.
+
+    Files below the sub-folders `owned` that are no longer made are removed; nothing else is. Paths are relative.
+    """
+    kept: set[Path] = set()
+    written = unchanged = 0
+    for name, data in files:
+        path = folder / name
+        kept.add(path)
+        if path.is_file() and path.read_bytes() == data:
+            unchanged += 1
+        else:
+            _write(path, data)
+            written += 1
+    gone = [path for part in owned for path in (folder / part).rglob("*") if path.is_file() and path not in kept]
+    for path in gone:
+        path.unlink()
+    return Written(written=written, unchanged=unchanged, removed=len(gone))
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(file.fileno(), 0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

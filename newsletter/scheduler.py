@@ -1,0 +1,116 @@
+"""The ticker: asks every so often what is due, and sends what is pending. The record decides, not the ticker.
+
+APScheduler only ticks. Its CronTrigger loses editions at the spring change of clocks and its defaults drop work
+silently, so nothing here hangs on a fire time: a tick that is late, doubled or missed changes nothing but the delay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from newsletter import clock
+from newsletter.app import App
+from newsletter.errors import NewsletterError
+from newsletter.publish import Refused
+
+_log = structlog.get_logger()
+_DRIFT = timedelta(seconds=2)
+
+
+class Ticker:
+    """What a tick does: take in, publish, and then send. Errors are told and survived; the next tick tries again."""
+
+    def __init__(self, app: App, stop: Event) -> None:
+        self._app = app
+        self._stop = stop
+        self._accepted_at: timedelta | None = None
+
+    def tick(self) -> None:
+        """Take in what is new and publish what is due."""
+        self._survive("ingest", self._ingest)
+        self._survive("publish", self._publish)
+
+    def send(self) -> None:
+        """Send what is pending."""
+        self._survive("deliver", self._deliver)
+
+    def _ingest(self) -> None:
+        for report in self._app.ingest(clock.now()):
+            if report.new or report.revised:
+                _log.info("ingested", source=report.source, new=len(report.new), revised=len(report.revised))
+
+    def _publish(self) -> None:
+        elapsed = None if self._accepted_at is None else clock.uptime() - self._accepted_at
+        report = self._app.publish(clock.now(), elapsed=elapsed)
+        self._accepted_at = clock.uptime()
+        for result in report.results:
+            named = {"newsletter": result.planned.newsletter, "period": result.planned.period}
+            if isinstance(result, Refused):
+                _log.error("digest-refused", **named, reason=result.message)
+            else:
+                _log.info("digest-published", **named, articles=result.articles, deliveries=result.deliveries)
+
+    def _deliver(self) -> None:
+        if self._app.due_deliveries(clock.now()):
+            counts = self._app.deliver(clock.now, stop=self._stop, told=lambda _: None)
+            _log.info("delivered", **counts)
+
+    def _survive(self, action: str, work: Callable[[], None]) -> None:
+        try:
+            if not self._stop.is_set():
+                work()
+        except NewsletterError as error:
+            _log.error(f"{action}-failed", reason=error.message)
+        except Exception:  # noqa: BLE001 - a defect in one tick must not end the process that everybody relies on
+            _log.exception(f"{action}-failed")
+
+
+@contextmanager
+def running(app: App, stop: Event) -> Iterator[None]:
+    """Tick in the background until the block ends; what is in flight then is finished first."""
+    ticker = Ticker(app, stop)
+    every = timedelta(seconds=app.config.schedule.tick_seconds)
+    scheduler = BackgroundScheduler(timezone=UTC)
+    for work in (ticker.tick, ticker.send):
+        scheduler.add_job(
+            work,
+            "interval",
+            id=work.__name__,
+            seconds=every.total_seconds(),
+            next_run_time=clock.now(),
+            misfire_grace_time=None,  # the default drops a run that starts a second late
+            coalesce=True,
+            max_instances=1,
+        )
+    scheduler.start()
+    guard = Thread(target=_guard, args=(scheduler, stop), name="clock-guard", daemon=True)
+    guard.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        scheduler.shutdown(wait=True)
+        guard.join()
+
+
+def _guard(scheduler: BackgroundScheduler, stop: Event) -> None:
+    """Wake the ticker when the wall clock is set: set back by two hours, it would sleep for two hours."""
+    expected = clock.now() - clock.uptime()
+    while not stop.wait(1):
+        actual = clock.now() - clock.uptime()
+        if abs(actual - expected) > _DRIFT:
+            _log.warning("clock-moved", seconds=round((actual - expected).total_seconds()))
+            wake(scheduler, clock.now())
+        expected = actual
+
+
+def wake(scheduler: BackgroundScheduler, now: datetime) -> None:
+    """Make every job due now."""
+    for job in scheduler.get_jobs():
+        job.modify(next_run_time=now)
