@@ -21,7 +21,7 @@ from newsletter.config import Config, SourceConfig, read_secrets, read_smtp_pass
 from newsletter.deliver import Post, Sender
 from newsletter.digest import arrange
 from newsletter.engine import local
-from newsletter.errors import ClockRefused, TemplateError, UsageError
+from newsletter.errors import ClockRefused, StoreError, TemplateError, UsageError
 from newsletter.feeds import FORMATS
 from newsletter.feeds.build import articles_feed, digests_feed
 from newsletter.ingest import IngestReport, ingest
@@ -43,7 +43,7 @@ from newsletter.model import (
     Subscriber,
     Subscription,
 )
-from newsletter.pages import REQUIRED_TEMPLATES as WEB_TEMPLATES
+from newsletter.pages import REQUIRED_TEMPLATES as PAGE_TEMPLATES
 from newsletter.pages.article import article_page
 from newsletter.pages.digest import digest_page
 from newsletter.pages.feeds import feeds_page
@@ -278,15 +278,16 @@ class App:
             max_age=self.config.delivery.max_age,
         )
 
-    def _merge_claim(self, mailing: Mailing, claim: Claim, now: datetime) -> Message:
-        return self._merge(mailing, claim.subscriber, claim.message_id, now)
+    def _merge_claim(self, mailing: Mailing, claim: Claim) -> Message:
+        """Dated by the delivery, not by the attempt: every attempt sends the same bytes."""
+        return self._merge(mailing, claim.subscriber, claim.message_id, claim.created_at)
 
-    def _merge(self, mailing: Mailing, subscriber: Subscriber, message_id: str, now: datetime) -> Message:
+    def _merge(self, mailing: Mailing, subscriber: Subscriber, message_id: str, date: datetime) -> Message:
         addressee = Addressee(
             subscriber=subscriber,
             message_id=message_id,
             unsubscribe_token=self.tokens.unsubscribe(mailing.newsletter, subscriber.id),
-            date=now,
+            date=date,
         )
         sender = self._newsletter(mailing.newsletter).from_address
         return merge(mailing, addressee, site=self.site, sender=sender)
@@ -380,12 +381,20 @@ class _Clocked:
 def open_app(config: Config) -> App:
     """Open the database and join everything. Raises StoreError, ConfigError or TemplateError."""
     tokens = Tokens(read_secrets(config))
-    app = App(config, open_database(config.store.url), tokens)
-    missing = app.templates.missing((*MAIL_TEMPLATES, *WEB_TEMPLATES))
+    app = App(config, _open_database(config.store.url), tokens)
+    missing = app.templates.missing((*MAIL_TEMPLATES, *PAGE_TEMPLATES))
     if missing:
         app.close()
         raise TemplateError(f"template {missing[0]}: no such file in paths.templates or in the package")
     return app
+
+
+def _open_database(url: str) -> Database:
+    try:
+        return open_database(url)
+    except StoreError as error:
+        named = _database_path(url) or "PostgreSQL"  # never the URL: it may hold a password
+        raise StoreError(f"store.url ({named}): {error.message}") from error
 
 
 def _open_source(source: SourceConfig) -> CaptureFolder:

@@ -25,12 +25,12 @@ from newsletter.errors import ClockRefused, ConfigError, DocumentError, Newslett
 if TYPE_CHECKING:
     from newsletter.app import App, Status
     from newsletter.config import Config
-    from newsletter.model import Document, PlannedDigest
+    from newsletter.model import Digest, Document, PlannedDigest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType["datetime"]):
     """An instant with its zone, such as 2026-11-20T09:00:00Z."""
 
     name = "time"
@@ -177,12 +177,12 @@ def publish(config_path: Path, as_json: bool, now: datetime | None, catch_up: bo
     if as_json:
         _print_json(report)
     else:
-        rows = [
-            (*_name(r.planned), r.articles, r.notices, r.deliveries if r.planned.mailed else "not mailed")
-            for r in report.results
-            if not isinstance(r, Refused) and (r.articles or r.notices)
-        ]
+        recorded = [result for result in report.results if not isinstance(result, Refused)]
+        rows = [(*_name(r.planned), r.articles, r.notices, r.deliveries) for r in recorded if r.planned.mailed]
         _table("Digests", ("newsletter", "period", "articles", "notices", "deliveries"), rows)
+        back_issues = sum(1 for r in recorded if not r.planned.mailed and (r.articles or r.notices))
+        if back_issues:
+            click.echo(f"and {back_issues} back issues for pages and feeds, mailed to nobody")
         if report.files is not None:
             files = report.files
             click.echo(f"files: {files.written} written, {files.unchanged} unchanged, {files.removed} removed")
@@ -205,7 +205,7 @@ def plan(config_path: Path, as_json: bool, now: datetime | None) -> None:
             "window_start": digest.planned.window_start,
             "window_end": digest.planned.window_end,
             "due_at": digest.planned.due_at,
-            "mailed": digest.planned.mailed and not digest.empty,
+            "mailed": _mailed(digest) == "yes",
             "catch_up": digest.planned.catch_up,
             "articles": [placed.article.title for placed in digest.placed],
             "notices": len(digest.notices),
@@ -215,10 +215,7 @@ def plan(config_path: Path, as_json: bool, now: datetime | None) -> None:
     if as_json:
         _print_json({"due": told})
         return
-    rows = [
-        (each["newsletter"], each["period"], each["due_at"], len(each["articles"]), "yes" if each["mailed"] else "no")
-        for each in told
-    ]
+    rows = [(*_name(digest.planned), digest.planned.due_at, len(digest.placed), _mailed(digest)) for digest in digests]
     _table("Due now", ("newsletter", "period", "due since", "articles", "mailed"), rows)
 
 
@@ -437,7 +434,7 @@ def _jsonable(value: Any) -> Any:
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table with colour on a terminal; aligned plain text in a pipe."""
-    lines = [[_cell(value) for value in row] for row in rows]
+    lines = [tuple(_cell(value) for value in row) for row in rows]
     if not lines:
         click.echo(f"{title.lower()}: none")
     elif sys.stdout.isatty():
@@ -449,8 +446,8 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
             table.add_row(*line)
         Console().print(table)
     else:
-        widths = [max(len(line[i]) for line in (columns, *lines)) for i in range(len(columns))]
-        for line in (columns, *lines):
+        widths = [max(len(line[i]) for line in (tuple(columns), *lines)) for i in range(len(columns))]
+        for line in (tuple(columns), *lines):
             click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
@@ -491,6 +488,10 @@ def _plain(value: Any) -> str:
 
 def _name(planned: PlannedDigest) -> tuple[str, str]:
     return planned.newsletter, planned.period
+
+
+def _mailed(digest: Digest) -> str:
+    return "yes" if digest.planned.mailed and not digest.empty else "no"
 
 
 def _status_json(told: Status) -> dict[str, Any]:

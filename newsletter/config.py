@@ -6,6 +6,7 @@ Each field's description is what `config.toml` says of the key and what an error
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import secrets
 import tomllib
@@ -199,7 +200,7 @@ def load(path: Path) -> Config:
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(*(_explain(path, problem) for problem in error.errors())) from None
+        raise ConfigError(*(_explain(path, problem) for problem in _innermost(error.errors()))) from None
     problems = [f"{path}: {problem}" for problem in (*_duplicates(config), *_missing_folders(config, path.parent))]
     if problems:
         raise ConfigError(*problems)
@@ -253,6 +254,18 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
+def _innermost(problems: list[ErrorDetails]) -> list[ErrorDetails]:
+    """A list of which every part is refused is called too short as well: the parts' own problems say it all."""
+    places = [problem["loc"] for problem in problems]
+    return [
+        problem
+        for problem in problems
+        if not any(
+            len(place) > len(problem["loc"]) and place[: len(problem["loc"])] == problem["loc"] for place in places
+        )
+    ]
+
+
 def _explain(path: Path, problem: ErrorDetails) -> str:
     """One line: the file, the key, what was found and what would be right."""
     key = _key(problem["loc"])
@@ -273,7 +286,13 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else "a table" if isinstance(value, Mapping) else str(value)
+    text = (
+        json.dumps(value, ensure_ascii=False)
+        if isinstance(value, str)
+        else "a table"
+        if isinstance(value, Mapping)
+        else str(value)
+    )
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -52,7 +52,7 @@ class Post:
     ledger: Ledger
     mailings: Mailings
     suppressions: Suppressions
-    merge: Callable[[Mailing, Claim, datetime], Message]
+    merge: Callable[[Mailing, Claim], Message]
     address_key: Callable[[str], str]
     lease: timedelta
     max_age: timedelta
@@ -76,7 +76,7 @@ class Sender:
         claim = post.ledger.claim(self._owner, now, post.lease, post.address_key)
         if claim is None:
             return None
-        failure = self._attempt(claim, now)
+        failure = self._attempt(claim)
         outcome = decide(claim, failure, now=now, max_age=post.max_age)
         post.ledger.finish(claim, outcome, now)
         if outcome.state is DeliveryState.BOUNCED and outcome.enhanced in DEAD_ADDRESS:
@@ -88,9 +88,9 @@ class Sender:
     def close(self) -> None:
         self._transport.close()
 
-    def _attempt(self, claim: Claim, now: datetime) -> TransportError | None:
+    def _attempt(self, claim: Claim) -> TransportError | None:
         try:
-            self._transport.send(self._post.merge(self._mailing_of(claim.digest_id), claim, now))
+            self._transport.send(self._post.merge(self._mailing_of(claim.digest_id), claim))
         except TransportError as error:
             return error
         except HeaderError as error:

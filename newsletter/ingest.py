@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from newsletter.errors import DocumentError
 from newsletter.model import (
@@ -30,7 +30,7 @@ from newsletter.model import (
     Summary,
 )
 
-_CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
+_STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
 
 class RawDocument(Protocol):
@@ -181,8 +181,18 @@ def content_hash(summary: Summary, facts: Facts) -> str:
     told = asdict(summary)
     del told["topics"], told["journal"]
     told |= {"status": facts.status, "notice": facts.notice, "source_url": facts.source_url}
-    text = json.dumps(told, sort_keys=True, ensure_ascii=False).translate(_CURLY)
-    return hashlib.sha256(re.sub(r"(\s|\\n)+", " ", text).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_without_style(told), sort_keys=True).encode()).hexdigest()
+
+
+def _without_style(value: Any) -> Any:
+    """The same value with white space collapsed and quotes straightened in every text."""
+    if isinstance(value, str):
+        return " ".join(value.translate(_STRAIGHT).split())
+    if isinstance(value, dict):
+        return {name: _without_style(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return [_without_style(each) for each in value]
+    return value
 
 
 def notice_of(article: Article, existing: Article | None, *, site: Site, now: datetime) -> Notice | None:

@@ -81,7 +81,7 @@ class Templates:
         for words in (long_date, short_date, issue_words, rating_words, status_words, local_date):
             self._environment.filters[words.__name__] = words
 
-    def render(self, name: str, **context: Any) -> str:
+    def render(self, name: str, /, **context: Any) -> str:
         """The text of template `name`. Raises TemplateError with the file and line at fault."""
         try:
             return self._environment.get_template(name).render(context)

@@ -92,7 +92,7 @@ def period_words(digest: Digest) -> str:
 def subject(digest: Digest) -> str:
     """Counts and dates alone, so a lock screen tells nothing of anybody's health."""
     days = period_words(digest)
-    return f"{counts(digest)} · {days[:1].lower()}{days[1:]}"
+    return f"{counts(digest)}, {days[:1].lower()}{days[1:]}"
 
 
 def preheader(digest: Digest) -> str:

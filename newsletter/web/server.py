@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -25,18 +25,26 @@ class _Server(uvicorn.Server):
 @contextmanager
 def serving(app: App, host: str, port: int) -> Iterator[str]:
     """Serve until the block ends; yields the address that it listens on. Raises ConfigError if the port is taken."""
-    settings = uvicorn.Config(
-        web_app(app, clock.now), host=host, port=port, log_level="warning", access_log=False, server_header=False
+    listening = _listen(host, port)
+    server = _Server(
+        uvicorn.Config(web_app(app, clock.now), log_level="warning", access_log=False, server_header=False)
     )
-    server = _Server(settings)
-    thread = Thread(target=server.run, name="web", daemon=True)
+    thread = Thread(target=server.run, kwargs={"sockets": [listening]}, name="web", daemon=True)
     thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.02)
-    if not server.started:
-        raise ConfigError(f"web.port: cannot listen on {host}:{port}; is another process using it?")
     try:
-        yield f"http://{host}:{server.servers[0].sockets[0].getsockname()[1]}/"
+        yield f"http://{host}:{listening.getsockname()[1]}/"
     finally:
         server.should_exit = True
         thread.join(timeout=10)
+        listening.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on, whether or not the server has started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(
+            f"web.port: found {port}, on which this machine does not let us listen ({error.strerror}); choose a free one"
+        ) from None

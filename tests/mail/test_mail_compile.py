@@ -39,7 +39,7 @@ def test_every_field_stands_once_and_in_order() -> None:
     assert message.keys() == FIELDS
     assert str(message["From"]) == "MS Research in Plain Words <news@example.org>"
     assert str(message["Reply-To"]) == "editors@example.org"
-    assert str(message["Subject"]) == "1 retraction and 9 new summaries · 9 to 15 November 2026"
+    assert str(message["Subject"]) == "1 retraction and 9 new summaries, 9 to 15 November 2026"
     assert str(message["List-Id"]) == "Caregiver Weekly <caregiver-weekly.example.org>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message["List-Archive"] == "<https://news.example.org/>"

@@ -36,8 +36,8 @@ def test_what_two_dates_share_is_said_once(first: date, last: date, words: str) 
 def test_the_subject_counts_and_dates() -> None:
     items = (make_item(), make_item(make_article("b")))
     digest = make_digest(items, titles=(make_article("c"),))
-    assert wording.subject(digest) == "3 new summaries · 9 to 15 November 2026"
-    assert wording.subject(make_digest(items[:1])) == "1 new summary · 9 to 15 November 2026"
+    assert wording.subject(digest) == "3 new summaries, 9 to 15 November 2026"
+    assert wording.subject(make_digest(items[:1])) == "1 new summary, 9 to 15 November 2026"
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_the_subject_counts_and_dates() -> None:
 )
 def test_notices_come_first_in_the_subject(statuses: list[Status], words: str) -> None:
     notices = tuple(notice_of(status) for status in statuses)
-    assert wording.subject(make_digest(notices=notices)) == f"{words} · 9 to 15 November 2026"
-    assert wording.subject(make_digest((make_item(),), notices=notices)).startswith(f"{words} and 1 new summary ·")
+    assert wording.subject(make_digest(notices=notices)) == f"{words}, 9 to 15 November 2026"
+    assert wording.subject(make_digest((make_item(),), notices=notices)).startswith(f"{words} and 1 new summary,")
 
 
 def test_a_catch_up_digest_says_what_it_covers() -> None:
     digest = make_digest((make_item(),), catch_up=True)
-    assert wording.subject(digest) == "1 new summary · covers 9 to 15 November 2026"
+    assert wording.subject(digest) == "1 new summary, covers 9 to 15 November 2026"
     assert wording.period_words(digest) == "Covers 9 to 15 November 2026"
 
 

@@ -1,0 +1,230 @@
+"""From what is due to what is recorded and written, on a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from builders import make_article, make_newsletter, make_notice
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.errors import MailError
+from newsletter.model import (
+    Article,
+    Cadence,
+    Consent,
+    Digest,
+    Mailing,
+    Newsletter,
+    NoticeItem,
+    PlannedDigest,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.publish import (
+    Press,
+    Published,
+    Refused,
+    compose_chain,
+    compose_due,
+    due,
+    publish,
+    write_files,
+)
+from newsletter.store.articles import Articles
+from newsletter.store.database import open_database
+from newsletter.store.digests import Digests
+from newsletter.store.subscribers import Subscribers
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+DAILY = make_newsletter("daily", cadence=Cadence.DAILY, zone="UTC")
+
+
+def _article(slug: str, day: int) -> Article:
+    return make_article(slug, title=slug.title(), published=datetime(2026, 11, day, 12, tzinfo=UTC))
+
+
+def _mailing(digest: Digest) -> Mailing:
+    slug, period = digest.newsletter.slug, digest.planned.period
+    return Mailing(newsletter=slug, period=period, subject=period, template=b"")
+
+
+def _refuse(_: Digest) -> Mailing:
+    raise MailError("no postal address")
+
+
+class Bench:
+    """Stores in a file, and the press over them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = open_database(f"sqlite:///{folder}/test.db")
+        self.articles = Articles(self.database)
+        self.digests = Digests(self.database)
+        self.subscribers = Subscribers(self.database)
+        self.press = self.press_with(_mailing)
+
+    def press_with(self, compile_mailing: object) -> Press:
+        return Press(
+            articles=self.articles,
+            digests=self.digests,
+            recipients=self.subscribers,
+            compile_mailing=compile_mailing,  # type: ignore[arg-type]  # one of the two functions above
+            message_id=lambda *parts: f"<{'.'.join(parts)}@example.org>",
+        )
+
+    def shelve(self, *articles: Article) -> None:
+        for article in articles:
+            self.articles.save(article, article.slug)
+
+    def subscribe(self, number: int, newsletter: Newsletter = DAILY) -> None:
+        subscriber = Subscriber(id=f"s{number}", address=f"p{number}@Example.org")
+        consent = Consent(text="t", at=NOW, source="operator")
+        state = SubscriptionState.CONFIRMED
+        self.subscribers.add(
+            Subscription(subscriber=subscriber, newsletter=newsletter.slug, state=state, consent=consent)
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    opened = Bench(tmp_path)
+    yield opened
+    opened.database.close()
+
+
+def test_back_issues_are_recorded_and_only_the_newest_is_mailed(bench: Bench) -> None:
+    bench.shelve(_article("a", 16), _article("b", 18), _article("c", 19))
+    bench.subscribe(1)
+    bench.subscribe(2)
+    results = publish(DAILY, bench.press, NOW)
+    assert all(isinstance(result, Published) for result in results)
+    told = [(r.planned.period, r.articles, r.deliveries) for r in results if isinstance(r, Published)]
+    assert told == [("2026-11-16", 1, 0), ("2026-11-17", 0, 0), ("2026-11-18", 1, 0), ("2026-11-19", 1, 2)]
+    assert publish(DAILY, bench.press, NOW) == ()
+
+
+def test_a_late_article_goes_into_the_next_digest(bench: Bench) -> None:
+    bench.shelve(_article("a", 19))
+    publish(DAILY, bench.press, NOW)
+    bench.shelve(_article("late", 3))
+    tomorrow = NOW + timedelta(days=1)
+    (draft,) = compose_due(DAILY, bench.press, tomorrow)
+    assert [item.article.slug for item in draft.digest.late] == ["late"]
+
+
+def test_an_empty_period_is_recorded_and_mails_nobody(bench: Bench) -> None:
+    bench.subscribe(1)
+    (result,) = publish(DAILY, bench.press, NOW)
+    assert isinstance(result, Published)
+    assert (result.articles, result.deliveries) == (0, 0)
+    assert len(bench.digests.record("daily")) == 1
+
+
+def test_a_refused_digest_stays_due_and_holds_up_what_follows(bench: Bench) -> None:
+    bench.shelve(_article("a", 19))
+    (result,) = publish(DAILY, bench.press_with(_refuse), NOW)
+    assert isinstance(result, Refused)
+    assert result.message == "no postal address"
+    assert bench.digests.record("daily") == ()
+    (mended,) = publish(DAILY, bench.press, NOW)
+    assert isinstance(mended, Published)
+
+
+def test_a_planner_that_was_overtaken_records_nothing(bench: Bench) -> None:
+    bench.shelve(_article("a", 19))
+
+    def overtaken(digest: Digest) -> Mailing:
+        publish(DAILY, bench.press, NOW)
+        return _mailing(digest)
+
+    assert publish(DAILY, bench.press_with(overtaken), NOW) == ()
+    assert len(bench.digests.record("daily")) == 1
+
+
+def test_what_is_due_is_asked_without_changing_anything(bench: Bench) -> None:
+    bench.shelve(_article("a", 18))
+    assert [planned.period for planned in due(DAILY, bench.press, NOW)] == ["2026-11-18", "2026-11-19"]
+    assert due(DAILY, bench.press, NOW) == due(DAILY, bench.press, NOW)
+
+
+def test_a_notice_goes_to_the_newsletters_that_carried_the_article(bench: Bench) -> None:
+    article = _article("a", 18)
+    bench.shelve(article)
+    publish(DAILY, bench.press, NOW)
+    bench.articles.save(article, "again", make_notice(article, published=NOW))
+    (draft,) = compose_due(DAILY, bench.press, NOW + timedelta(days=1))
+    assert [item.article.id for item in draft.digest.notices] == [article.id]
+    publish(DAILY, bench.press, NOW + timedelta(days=1))
+    (next_one,) = compose_due(DAILY, bench.press, NOW + timedelta(days=2))
+    assert next_one.digest.notices == ()
+    other = make_newsletter("other", cadence=Cadence.DAILY, zone="UTC")
+    assert not any(draft.digest.notices for draft in compose_due(other, bench.press, NOW))
+
+
+def _planned(day: int) -> PlannedDigest:
+    start = datetime(2026, 11, day, tzinfo=UTC)
+    return PlannedDigest(
+        newsletter="daily",
+        period=date(2026, 11, day).isoformat(),
+        window_start=start,
+        window_end=start + timedelta(days=1),
+        due_at=start + timedelta(days=1, hours=7),
+    )
+
+
+@given(
+    st.lists(st.integers(1, 19), max_size=12),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(1, 25)), max_size=6),
+)
+def test_in_a_chain_each_article_and_each_notice_is_told_once(days: list[int], told: list[tuple[int, int]]) -> None:
+    articles = [_article(f"a{number}", day) for number, day in enumerate(days)]
+    notices = [
+        make_notice(articles[which], id=f"n{number}", published=datetime(2026, 11, day, 13, tzinfo=UTC))
+        for number, (which, day) in enumerate(told)
+        if which < len(articles)
+    ]
+    chain = [_planned(day) for day in range(1, 20)]
+    drafts = compose_chain(DAILY, chain, candidates=articles, pending=(), notices=notices)
+    carried = [placed.article.id for draft in drafts for placed in draft.digest.placed]
+    assert sorted(carried) == sorted(article.id for article in articles)
+    shown = [item.notice.id for draft in drafts for item in draft.digest.notices]
+    settled = [notice for draft in drafts for notice in draft.settled]
+    due_by_then = [notice.id for notice in notices if notice.published < chain[-1].window_end]
+    assert sorted(shown + settled) == sorted(due_by_then)
+
+
+def test_pending_notices_wait_for_the_window_that_they_fall_into() -> None:
+    article = _article("a", 1)
+    item = NoticeItem(notice=make_notice(article, published=datetime(2026, 11, 18, 9, tzinfo=UTC)), article=article)
+    drafts = compose_chain(DAILY, [_planned(17), _planned(18)], candidates=(), pending=[item], notices=())
+    assert [draft.digest.notices for draft in drafts] == [(), (item,)]
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_differs_is_written_and_what_is_gone_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "robots.txt").write_text("the operator's")
+    first = write_files(
+        tmp_path, [("articles/a/index.html", b"a"), ("articles/b/index.html", b"b")], owned=["articles"]
+    )
+    assert (first.written, first.unchanged, first.removed) == (2, 0, 0)
+    inode = (tmp_path / "articles/a/index.html").stat().st_ino
+    second = write_files(tmp_path, [("articles/a/index.html", b"a"), ("index.html", b"i")], owned=["articles"])
+    assert (second.written, second.unchanged, second.removed) == (1, 1, 1)
+    assert (tmp_path / "articles/a/index.html").stat().st_ino == inode
+    assert not (tmp_path / "articles/b/index.html").exists()
+    assert (tmp_path / "robots.txt").exists()
+    assert (tmp_path / "index.html").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one_whole(tmp_path: Path) -> None:
+    write_files(tmp_path, [("a/x", b"old")], owned=["a"])
+    with pytest.raises(TypeError):
+        write_files(tmp_path, [("a/x", None)], owned=["a"])  # type: ignore[list-item]  # stands for any failure half-way
+    assert (tmp_path / "a/x").read_bytes() == b"old"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x"]
