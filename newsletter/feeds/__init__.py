@@ -1,0 +1,29 @@
+"""What readers poll: feeds, and the formats that they are written in.
+
+A format is one module of this folder that offers `SUFFIX`, `MEDIA_TYPE` and `write`; being here is all it takes.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol, cast
+
+from newsletter.model import Feed
+
+
+class Format(Protocol):
+    """A way to write a feed. The same feed gives the same bytes, and no value of it can make `write` fail."""
+
+    SUFFIX: str  #: of the file's name, without a dot
+    MEDIA_TYPE: str
+
+    def write(self, feed: Feed) -> bytes: ...
+
+
+def _found() -> tuple[Format, ...]:
+    modules = (import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__))
+    return tuple(cast(Format, module) for module in modules if hasattr(module, "SUFFIX"))
+
+
+FORMATS: tuple[Format, ...] = _found()

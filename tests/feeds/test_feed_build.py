@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from builders import make_article, make_newsletter, make_notice, make_site
+from feeds.atom_check import problems
+from feeds.examples import HOSTILE, hostile_article, make_digest
+
+from newsletter.feeds.atom import write
+from newsletter.feeds.build import articles_feed, digests_feed
+from newsletter.model import (
+    Article,
+    Entry,
+    Facts,
+    IssueDate,
+    NoticeItem,
+    Precision,
+    Rating,
+    Site,
+    Status,
+)
+from newsletter.templating import Templates
+
+SITE = make_site(base_url="https://example.org/digest")
+TEMPLATES = Templates()
+DAY = timedelta(days=1)
+
+
+def entry_of(article: Article, site: Site = SITE) -> Entry:
+    (entry,) = articles_feed([article], site, TEMPLATES).entries
+    return entry
+
+
+def retracted(**changes: object) -> Article:
+    article = make_article(
+        credibility=4, facts=Facts(status=Status.RETRACTED, notice="The data were wrong.", source_url=None)
+    )
+    return replace(article, **changes)  # type: ignore[arg-type]  # any field
+
+
+# -- articles ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_feed_says_whose_it_is() -> None:
+    feed = articles_feed([make_article()], SITE, TEMPLATES)
+    assert feed.id == "tag:example.org,2026:feed/articles"
+    assert [(link.rel, link.href) for link in feed.links] == [
+        ("self", "https://example.org/digest/feeds/articles.atom"),
+        ("alternate", "https://example.org/digest/"),
+    ]
+    assert (feed.title, feed.subtitle, feed.author) == (SITE.title, SITE.description, SITE.author)
+    assert (feed.author_email, feed.language) == ("editors@example.org", "en")
+
+
+def test_a_contact_that_is_a_page_is_no_address() -> None:
+    assert articles_feed([], make_site(contact="https://example.org/@us"), TEMPLATES).author_email == ""
+
+
+@pytest.mark.parametrize(
+    ("tag_date", "beginning"),
+    [("2026", (2026, 1, 1)), ("2026-08", (2026, 8, 1)), ("2026-08-02", (2026, 8, 2))],
+)
+def test_an_empty_feed_was_updated_when_the_site_began(tag_date: str, beginning: tuple[int, int, int]) -> None:
+    feed = articles_feed([], make_site(tag_date=tag_date), TEMPLATES)
+    assert feed.updated == datetime(*beginning, tzinfo=UTC)
+    assert problems(write(feed)) == []
+
+
+def test_the_last_changed_stands_first_and_dates_the_feed() -> None:
+    old, new = make_article("a"), make_article("b")
+    changed = replace(old, updated=new.updated + DAY)
+    feed = articles_feed([new, changed], SITE, TEMPLATES)
+    assert [entry.id for entry in feed.entries] == [changed.id, new.id]
+    assert feed.updated == changed.updated
+    assert feed == articles_feed([changed, new], SITE, TEMPLATES)
+
+
+def test_an_entry_is_the_whole_article() -> None:
+    article = make_article(
+        credibility=4,
+        interest=Rating(value=2.5),
+        journal="medRxiv : the preprint server for health sciences",
+        facts=Facts(
+            issue_date=IssueDate(day=date(2026, 12, 1), precision=Precision.MONTH), doi="10.1000/a(1)", pmid="7"
+        ),
+    )
+    entry = entry_of(article)
+    assert (entry.id, entry.title, entry.summary) == (article.id, article.title, article.summary.key_takeaway)
+    assert (entry.published, entry.updated) == (article.published, article.updated)
+    text = html.unescape(entry.content)
+    summary = article.summary
+    parts = [
+        summary.key_takeaway,
+        "Credibility: 4 out of 5",
+        "Interest: 2.5 out of 5",
+        *summary.what_they_found,
+        *summary.who_should_care,
+        *summary.considerations,
+        "Study published in: medRxiv (Preprint: not yet peer reviewed)",
+        "Study issue date: December 2026",
+        "DOI: 10.1000/a(1)",
+        "PubMed ID: 7",
+        "Summary added: 17 November 2026",
+        "Topics: fatigue; walking",
+        "It is not medical advice.",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "More Details" not in text
+
+
+def test_topics_are_categories_once_each() -> None:
+    entry = entry_of(make_article(topics=("fatigue", "walking", "fatigue")))
+    assert [(each.term, each.label, each.scheme) for each in entry.categories] == [
+        ("fatigue", "fatigue", "tag:example.org,2026:topic"),
+        ("walking", "walking", "tag:example.org,2026:topic"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "study"),
+    [
+        (Facts(), None),
+        (Facts(source_url="https://example.com/a?b=1&c='2'"), "https://example.com/a?b=1&c='2'"),
+        (Facts(source_url="https://example.com/a", doi="10.1000/1"), "https://example.com/a"),
+        (Facts(doi="10.1000/1(2)<3>"), "https://doi.org/10.1000/1%282%29%3C3%3E"),
+        (Facts(source_url="javascript:alert(1)"), None),
+        (Facts(source_url="https://example.com/ a b"), None),
+        (Facts(source_url="/relative", doi="10.1000/1"), "https://doi.org/10.1000/1"),
+    ],
+)
+def test_the_study_is_linked_when_it_is_known(facts: Facts, study: str | None) -> None:
+    entry = entry_of(make_article(facts=facts))
+    page, *rest = entry.links
+    assert (page.rel, page.type, page.href) == (
+        "alternate",
+        "text/html",
+        "https://example.org/digest/articles/short-walks/",
+    )
+    assert [(link.rel, link.href) for link in rest] == ([("via", study)] if study else [])
+    assert ("Read the study" in entry.content) is bool(study)
+    assert study is None or study in html.unescape(entry.content)
+
+
+def test_a_retracted_article_says_so_before_anything_else() -> None:
+    entry = entry_of(retracted())
+    assert entry.title == "Retracted: Short Walks and Tiredness in MS"
+    assert entry.links[0].title == entry.title
+    assert entry.summary == "The data were wrong."
+    notice, findings = entry.content.index("The data were wrong."), entry.content.index("<details>")
+    assert notice < findings < entry.content.index("felt less tired") < entry.content.index("</details>")
+    assert "out of 5" not in entry.content
+    assert "without talking with your care team" in entry.content
+
+
+def test_a_title_says_only_once_that_a_study_is_retracted() -> None:
+    article = make_article(title="RETRACTED: Short Walks", status=Status.RETRACTED)
+    assert entry_of(article).title == "RETRACTED: Short Walks"
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "words"),
+    [
+        (Status.CORRECTED, "Short Walks and Tiredness in MS", "Correction, 18 November 2026."),
+        (
+            Status.CONCERN,
+            "Expression of concern: Short Walks and Tiredness in MS",
+            "Expression of concern, 18 November",
+        ),
+    ],
+)
+def test_a_correction_or_concern_stands_before_the_findings(status: Status, title: str, words: str) -> None:
+    facts = Facts(status=status, status_date=datetime(2026, 11, 18, 9, tzinfo=UTC))
+    entry = entry_of(make_article(credibility=4, facts=facts))
+    assert entry.title == title
+    assert entry.content.index(words) < entry.content.index("Key takeaway")
+    assert "Credibility: 4 out of 5" in entry.content
+    assert entry.summary == make_article().summary.key_takeaway
+
+
+def test_a_withdrawn_article_has_no_entry() -> None:
+    assert articles_feed([make_article(status=Status.WITHDRAWN)], SITE, TEMPLATES).entries == ()
+
+
+def test_a_revised_article_says_when_it_changed() -> None:
+    article = make_article()
+    assert "last changed" not in entry_of(article).content
+    assert "last changed: 19 November 2026" in entry_of(replace(article, updated=article.updated + 2 * DAY)).content
+
+
+def test_only_the_month_is_shown_where_only_the_month_is_known() -> None:
+    assert "Summary added: November 2026" in entry_of(make_article(published_precision=Precision.MONTH)).content
+
+
+@pytest.mark.parametrize(
+    ("journal", "shown"),
+    [
+        ("Multiple sclerosis (Houndmills, Basingstoke, England)", "Multiple sclerosis"),
+        ("Heart & lung : the journal of critical care", "Heart & lung"),
+        ("(Odd)", "(Odd)"),
+        ("Cells", "Cells"),
+    ],
+)
+def test_journals_are_named_as_people_say_them(journal: str, shown: str) -> None:
+    assert f"Study published in: {shown}\n" in html.unescape(entry_of(make_article(journal=journal)).content).replace(
+        "</li>", "\n"
+    )
+
+
+def test_an_article_of_which_little_is_known_is_whole_all_the_same() -> None:
+    content = entry_of(make_article(journal=None, topics=())).content
+    assert "published in" not in content
+    assert "Topics" not in content
+    assert content.count("Not rated") == 2
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_articles_make_valid_feeds(text: str) -> None:
+    feed = articles_feed(
+        [hostile_article(text=text), make_article(updated=make_article().updated + DAY)], SITE, TEMPLATES
+    )
+    xml = write(feed)
+    assert problems(xml) == []
+    assert "<script" not in feed.entries[1].content
+
+
+# -- digests ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_entry_is_the_whole_digest_in_order() -> None:
+    newsletter = make_newsletter(full_items=3)
+    articles = [
+        make_article("monday", title="Of Monday", published=datetime(2026, 11, 16, 9, tzinfo=UTC), credibility=5),
+        make_article("friday", title="Of Friday", published=datetime(2026, 11, 20, 9, tzinfo=UTC), credibility=4),
+        make_article("late", title="Of October", published=datetime(2026, 10, 1, 9, tzinfo=UTC), credibility=4),
+        make_article("more", title="Of Sunday", published=datetime(2026, 11, 22, 9, tzinfo=UTC), credibility=1),
+    ]
+    told = make_article("told", title="An Old Claim", status=Status.RETRACTED)
+    notice = NoticeItem(notice=make_notice(told, status=Status.RETRACTED, text="It was wrong."), article=told)
+    digest = make_digest(*articles, newsletter=newsletter, notices=(notice,), catch_up=True)
+    feed = digests_feed(newsletter, [digest], SITE, TEMPLATES)
+    (entry,) = feed.entries
+    assert (feed.id, feed.title) == ("tag:example.org,2026:feed/newsletters/caregiver-weekly", newsletter.title)
+    assert feed.links[0].href == "https://example.org/digest/feeds/newsletters/caregiver-weekly.atom"
+    assert entry.id == "tag:example.org,2026:digest/caregiver-weekly/2026-W47"
+    assert entry.title == "Caregiver Weekly: 16 to 22 November 2026"
+    assert entry.summary == "In this digest: Retracted: An Old Claim; Of Friday; Of Monday; Of October; Of Sunday"
+    assert entry.links[0].href == "https://example.org/digest/digests/caregiver-weekly/2026-W47/"
+    parts = [
+        "covers a longer time than usual",
+        "Corrections and notices",
+        "Retracted: An Old Claim",
+        "It was wrong.",
+        "Friday 20 November 2026",
+        "Of Friday",
+        "Monday 16 November 2026",
+        "Of Monday",
+        "Also new to us",
+        "Of October",
+        "More new summaries",
+        "Of Sunday",
+        "not medical advice",
+    ]
+    places = [entry.content.index(part) for part in parts]
+    assert places == sorted(places)
+    assert entry.content.count("Important considerations") == 3
+    assert "id=" not in entry.content
+    assert problems(write(feed)) == []
+
+
+def test_an_empty_digest_has_no_entry() -> None:
+    assert digests_feed(make_newsletter(), [make_digest()], SITE, TEMPLATES).entries == ()
+
+
+def test_a_digest_of_notices_alone_has_one() -> None:
+    told = make_article(status=Status.CORRECTED)
+    digest = make_digest(notices=(NoticeItem(notice=make_notice(told), article=told),))
+    (entry,) = digests_feed(make_newsletter(), [digest], SITE, TEMPLATES).entries
+    assert entry.summary == "In this digest: Correction: Short Walks and Tiredness in MS"
+    assert entry.updated == entry.published == digest.planned.due_at
+
+
+def test_a_withdrawn_article_is_named_but_not_linked() -> None:
+    gone = make_article(status=Status.WITHDRAWN)
+    digest = make_digest(notices=(NoticeItem(notice=make_notice(gone, status=Status.WITHDRAWN), article=gone),))
+    (entry,) = digests_feed(make_newsletter(), [digest], SITE, TEMPLATES).entries
+    assert "Withdrawn: Short Walks" in entry.content
+    assert "<a " not in entry.content
+
+
+def test_the_last_due_digest_stands_first_even_where_an_older_one_was_corrected() -> None:
+    newsletter = make_newsletter()
+    older = make_article(
+        "older", published=datetime(2026, 11, 10, 9, tzinfo=UTC), updated=datetime(2026, 12, 1, tzinfo=UTC)
+    )
+    first = make_digest(older, period="2026-W46", due_at=datetime(2026, 11, 16, 6, tzinfo=UTC))
+    second = make_digest(make_article("newer"))
+    feed = digests_feed(newsletter, [first, second], SITE, TEMPLATES)
+    assert [entry.published for entry in feed.entries] == [second.planned.due_at, first.planned.due_at]
+    assert feed.entries[0].updated == second.planned.due_at
+    assert feed.updated == feed.entries[1].updated > older.updated
+    assert problems(write(feed)) == []
+
+
+def test_no_two_digests_share_their_updated_even_where_an_article_changed_as_another_was_due() -> None:
+    second = make_digest(make_article("newer"))
+    older = make_article("older", published=datetime(2026, 11, 10, 9, tzinfo=UTC), updated=second.planned.due_at)
+    first = make_digest(older, period="2026-W46", due_at=datetime(2026, 11, 16, 6, tzinfo=UTC))
+    feed = digests_feed(make_newsletter(), [first, second], SITE, TEMPLATES)
+    assert len({entry.updated for entry in feed.entries}) == 2
+    alone = digests_feed(make_newsletter(), [first], SITE, TEMPLATES).entries[0]
+    assert alone == feed.entries[1], "an entry must not hang on what else is in the feed"
+
+
+@pytest.mark.parametrize(
+    ("period", "days"),
+    [
+        ("2026-11-20", "20 November 2026"),
+        ("2026-W47", "16 to 22 November 2026"),
+        ("2026-W40", "28 September to 4 October 2026"),
+        ("2026-W53", "28 December 2026 to 3 January 2027"),
+        ("2026-11", "1 to 30 November 2026"),
+    ],
+)
+def test_the_title_names_the_days(period: str, days: str) -> None:
+    old = make_article(published=datetime(2026, 1, 1, tzinfo=UTC))
+    (entry,) = digests_feed(make_newsletter(), [make_digest(old, period=period)], SITE, TEMPLATES).entries
+    assert entry.title == f"Caregiver Weekly: {days}"
+
+
+def test_hostile_articles_make_valid_digests() -> None:
+    digest = make_digest(*(hostile_article(f"a{number}", text) for number, text in enumerate(HOSTILE)))
+    feed = digests_feed(make_newsletter(), [digest], SITE, TEMPLATES)
+    assert problems(write(feed)) == []
+    assert "<script" not in feed.entries[0].content

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from builders import make_article, make_site
+from feeds.examples import HOSTILE, hostile_article
+from pages.page_check import problems
+
+from newsletter.feeds.build import articles_feed
+from newsletter.model import Article, Facts, IssueDate, Precision, Rating, Status
+from newsletter.pages.article import article_page, reading_minutes, related
+from newsletter.templating import Templates
+
+SITE = make_site(base_url="https://example.org/digest")
+TEMPLATES = Templates()
+
+
+def page_of(article: Article, *others: Article) -> str:
+    page = article_page(article, SITE, TEMPLATES, others)
+    assert problems(page, SITE.base_url) == []
+    return page
+
+
+def test_a_page_tells_the_whole_article_in_order() -> None:
+    article = make_article(
+        credibility=4,
+        journal="Multiple sclerosis (Houndmills, Basingstoke, England)",
+        facts=Facts(issue_date=IssueDate(day=date(2026, 12, 1), precision=Precision.MONTH), doi="10.1000/1"),
+    )
+    page = html.unescape(page_of(article))
+    summary = article.summary
+    parts = [
+        f"<title>{article.title} | {SITE.title}</title>",
+        article.title + "</h1>",
+        "About 1 minute to read",
+        "<h2>Key takeaway</h2>",
+        summary.key_takeaway,
+        "Credibility: 4 out of 5",
+        "Interest: Not rated",
+        "<h2>What they found</h2>",
+        *summary.what_they_found,
+        "<h2>Who should care and why</h2>",
+        *summary.who_should_care,
+        "<h2>Important considerations</h2>",
+        *summary.considerations,
+        "Study published in: Multiple sclerosis<",
+        "Study issue date: December 2026",
+        "Summary added: 17 November 2026",
+        "Topics: fatigue; walking",
+        "https://doi.org/10.1000/1",
+        "It is not medical advice.",
+        SITE.author,
+        SITE.postal_address,
+        f'"mailto:{SITE.contact}"',
+    ]
+    places = [0]
+    for part in parts:
+        places.append(page.index(part, places[-1]))
+    assert "More Details" not in page
+
+
+def test_the_page_and_the_feed_entry_tell_the_same() -> None:
+    article = make_article(credibility=4, interest=3)
+    (entry,) = articles_feed([article], SITE, TEMPLATES).entries
+    page = page_of(article)
+    for line in entry.content.splitlines():
+        assert line.removesuffix("</li>") in page
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "words", "shape"),
+    [
+        (5, 5, "5 out of 5", "●●●●●"),
+        (4.5, 5, "4.5 out of 5", "●●●●◐"),
+        (2.2, 5, "2.2 out of 5", "●●○○○"),
+        (0, 5, "0 out of 5", "○○○○○"),
+        (8, 10, "8 out of 10", "●●●●○"),
+        (7, 5, "7 out of 5", "●●●●●"),
+    ],
+)
+def test_a_rating_stands_in_words_and_as_a_shape(value: float, scale: int, words: str, shape: str) -> None:
+    page = page_of(make_article(credibility=Rating(value=value, scale=scale)))
+    assert f'Credibility: {words} <span class="shape" aria-hidden="true">{shape}</span>' in page
+
+
+def test_no_rating_is_no_shape() -> None:
+    page = page_of(make_article())
+    assert page.count("Not rated") == 2
+    assert "○" not in page
+
+
+@pytest.mark.parametrize("status", [Status.CORRECTED, Status.CONCERN, Status.RETRACTED, Status.WITHDRAWN])
+def test_a_notice_stands_first(status: Status) -> None:
+    facts = Facts(status=status, notice="What was wrong.", status_date=datetime(2026, 11, 18, 9, tzinfo=UTC))
+    page = page_of(make_article(facts=facts)).partition("<main")[2]
+    assert page.index("18 November 2026.") < page.index("What was wrong.") < page.index("Key takeaway")
+
+
+@pytest.mark.parametrize("status", [Status.CORRECTED, Status.CONCERN, Status.RETRACTED, Status.WITHDRAWN])
+def test_a_notice_without_text_says_what_it_means(status: Status) -> None:
+    notice = page_of(make_article(status=status)).partition('<div class="notice">')[2].partition("</div>")[0]
+    assert len(notice) > 150
+
+
+def test_the_findings_of_a_retracted_study_are_collapsed_and_its_ratings_hidden() -> None:
+    page = page_of(make_article(status=Status.RETRACTED, credibility=5))
+    assert "Retracted: Short Walks and Tiredness in MS</h1>" in page
+    assert page.index("<details>") < page.index("felt less tired") < page.index("</details>")
+    assert "<details open" not in page
+    assert "out of 5" not in page
+
+
+def test_the_description_is_the_takeaway_in_one_line() -> None:
+    page = page_of(make_article(key_takeaway='Say "yes" & walk.'))
+    assert '<meta name="description" content="Say &#34;yes&#34; &amp; walk.">' in page
+
+
+def test_feeds_can_be_found_from_the_page() -> None:
+    page = page_of(make_article())
+    assert 'type="application/atom+xml"' in page
+    assert 'href="https://example.org/digest/feeds/articles.atom"' in page
+    assert '<link rel="canonical" href="https://example.org/digest/articles/short-walks/">' in page
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_articles_make_good_pages(text: str) -> None:
+    page = page_of(hostile_article(text=text), hostile_article("other", text))
+    assert "<script" not in page
+    assert HOSTILE[text].strip() in html.unescape(page)
+    page.encode()
+
+
+def test_the_same_article_gives_the_same_page() -> None:
+    others = [make_article("a"), make_article("b")]
+    assert page_of(make_article(), *others) == page_of(make_article(), *reversed(others))
+
+
+def test_the_operators_template_takes_the_place_of_ours(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "web").mkdir()
+    (folder / "web" / "style.css").write_text("body { margin: 7px }", encoding="utf-8")
+    assert "margin: 7px" in article_page(make_article(), SITE, Templates(folder), [])
+
+
+# -- related ----------------------------------------------------------------------------------------------------------
+
+
+def sharing(slug: str, *topics: str, days: int = 0, status: Status = Status.OK) -> Article:
+    article = make_article(slug, topics=topics, status=status)
+    return replace(article, published=article.published + timedelta(days=days))
+
+
+def test_related_articles_are_those_that_share_most_topics() -> None:
+    article = sharing("own", "a", "b", "c")
+    others = [sharing("one", "a"), sharing("three", "A", "B", "C"), sharing("two", "b", "c"), sharing("none", "d")]
+    assert [other.slug for other in related(article, others)] == ["three", "two", "one"]
+
+
+def test_at_most_three_are_shown_and_the_newest_first_among_equals() -> None:
+    others = [sharing(f"x{number}", "a", days=number) for number in range(5)]
+    assert [other.slug for other in related(sharing("own", "a"), others)] == ["x4", "x3", "x2"]
+
+
+def test_an_article_is_not_related_to_itself() -> None:
+    article = sharing("own", "a")
+    assert related(article, [article]) == ()
+
+
+@pytest.mark.parametrize("status", [Status.RETRACTED, Status.WITHDRAWN])
+def test_what_was_taken_back_is_never_recommended(status: Status) -> None:
+    assert related(sharing("own", "a"), [sharing("gone", "a", status=status)]) == ()
+
+
+def test_related_articles_are_linked() -> None:
+    page = page_of(make_article(), make_article("other", title="Another Title"))
+    assert page.index("You may also like") < page.index("../../articles/other/")
+    assert "You may also like" not in page_of(make_article())
+
+
+@pytest.mark.parametrize(("words", "minutes"), [(1, 1), (180, 1), (181, 2), (900, 5)])
+def test_reading_time_is_rounded_up(words: int, minutes: int) -> None:
+    summary = make_article(
+        key_takeaway="word", what_they_found=("word " * (words - 1),), who_should_care=(), considerations=()
+    ).summary
+    assert reading_minutes(summary) == minutes
+    if minutes > 1:
+        assert f"About {minutes} minutes to read" in page_of(replace(make_article(), summary=summary))
