@@ -1,0 +1,114 @@
+"""What every source is: something that fetches raw documents and parses each into a Document.
+
+The codes are shared by all sources, so that an operator meets one code for one kind of trouble. A document with an
+`E-` code is not used and the others go on; a `W-` code stands beside a document that is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol, runtime_checkable
+
+from newsletter.errors import DocumentError
+from newsletter.model import Document, DocumentWarning, IssueDate, Precision
+
+BYTES_LIMIT = 2_000_000
+FACTS_LIMIT = 16_000
+LINES_LIMIT = 20_000
+LINE_LIMIT = 100_000
+
+E_UNREADABLE = "E-UNREADABLE"  #: The file could not be opened, is no regular file, or is a link that leaves its folder.
+E_EMPTY = "E-EMPTY"  #: There is nothing but white space.
+E_NOT_TEXT = "E-NOT-TEXT"  #: The bytes are no UTF-8 text: a PDF, a picture, a NUL byte, another encoding.
+E_TOO_LARGE = "E-TOO-LARGE"  #: There are more than `BYTES_LIMIT` bytes or more than `LINES_LIMIT` lines.
+E_LONG_LINE = "E-LONG-LINE"  #: A line has more than `LINE_LIMIT` characters.
+E_HTML = "E-HTML"  #: It is HTML, perhaps an error page, where plain text is expected.
+E_NO_TITLE = "E-NO-TITLE"  #: The first line is a heading or a rating; the title above it is missing.
+E_NO_TAKEAWAY = "E-NO-TAKEAWAY"  #: The heading "Key Takeaway" is missing, or nothing stands under it.
+E_HEADING_MISSING = "E-HEADING-MISSING"  #: A heading is missing or misspelt, so two parts cannot be told apart.
+E_HEADING_TWICE = "E-HEADING-TWICE"  #: A heading occurs a second time.
+E_HEADING_ORDER = "E-HEADING-ORDER"  #: A heading stands after one that it must precede.
+E_EMPTY_SECTION = "E-EMPTY-SECTION"  #: A required heading has no text under it.
+E_CUT = "E-CUT"  #: The document ends in the middle of a part.
+E_SIDECAR = "E-SIDECAR"  #: The file of facts beside the document is not usable.
+
+W_TITLE_MISMATCH = "W-TITLE-MISMATCH"  #: The title is given twice, differently; the second one is used.
+W_NO_RATING = "W-NO-RATING"  #: A rating has a label without a value, or no label.
+W_RATING = "W-RATING"  #: A rating's value is no number on a known scale; the article counts as not rated.
+W_LONG_TAKEAWAY = "W-LONG-TAKEAWAY"  #: The takeaway has more words than a takeaway should.
+W_NO_TOPICS = "W-NO-TOPICS"  #: No topics are given.
+W_TOPICS_UNCERTAIN = "W-TOPICS-UNCERTAIN"  #: Glued topics could not be taken apart with confidence; they are left out.
+W_RELATED = "W-RELATED"  #: An entry under "You May Also Like" lacks a part or has text that fits nowhere.
+W_RELATED_CUT = "W-RELATED-CUT"  #: An entry under "You May Also Like" has no end.
+W_BADDATE = "W-BADDATE"  #: A date is missing, impossible or not in the form month/day/year; it counts as unknown.
+W_NO_JOURNAL = "W-NO-JOURNAL"  #: The closing text names no journal.
+W_STRAY_TEXT = "W-STRAY-TEXT"  #: Text at a place where none belongs was left out.
+W_CONTROL = "W-CONTROL"  #: Control characters were replaced by spaces.
+W_MARKUP = "W-MARKUP"  #: A section holds HTML tags, which readers will see as they are.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """A document as it was found. `name` is how messages call it, `facts` the bytes of a file of facts beside it.
+
+    A document over the limit holds `BYTES_LIMIT + 1` bytes. `problem` says why it could not be read at all.
+    """
+
+    key: str
+    name: str
+    data: bytes
+    facts: bytes | None = None
+    problem: str | None = None
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A place that articles come from. `slug` names it in the store and in messages."""
+
+    slug: str
+
+    def fetch(self) -> Iterator[Raw]:
+        """Every document, by key, one at a time. Raises SourceError where the source as a whole cannot be read."""
+        ...
+
+    def parse(self, raw: Raw, known_topics: Collection[str]) -> Document:
+        """What a document says; pure. Raises DocumentError where it cannot be used."""
+        ...
+
+
+class Report:
+    """Collects what is odd in one document and words what is wrong, always with the document's name and line."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.warnings: list[DocumentWarning] = []
+
+    def warn(self, code: str, message: str, line: int | None = None) -> None:
+        self.warnings.append(DocumentWarning(code=code, message=f"{self._place(line)}: {message}"))
+
+    def error(self, code: str, message: str, line: int | None = None) -> DocumentError:
+        return DocumentError(code, f"{self._place(line)}: {message}", line=line)
+
+    def _place(self, line: int | None) -> str:
+        return self.name if line is None else f"{self.name}, line {line}"
+
+
+def shorten(text: str, limit: int = 80) -> str:
+    """A quotation for a message: at most `limit` characters, without control characters."""
+    shown = "".join(character if character.isprintable() else " " for character in text[: limit + 1])
+    return repr(shown if len(text) <= limit else f"{shown[: limit - 1]}…")
+
+
+def issue_date(day: date) -> IssueDate:
+    """A journal issue's date. Indexes fill a missing day with 1, so a first of the month says the month alone."""
+    return IssueDate(day=day, precision=Precision.MONTH if day.day == 1 else Precision.DAY)
+
+
+def without_repeats(topics: Iterable[str]) -> tuple[str, ...]:
+    """Each topic once, whatever its capitals, in the spelling and at the place of its first occurrence."""
+    first: dict[str, str] = {}
+    for topic in topics:
+        first.setdefault(topic.casefold(), topic)
+    return tuple(first.values())

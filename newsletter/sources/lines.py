@@ -1,0 +1,96 @@
+"""From bytes to lines: what every source of plain text shares, and the first place where a document is refused."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from newsletter.sources import base
+from newsletter.sources.base import Report
+
+_NAME_LIMIT = 200  # longer lines are no headings, and need no comparing
+_HTML = re.compile(r"<(?:!--|\?xml\b|!doctype\s+html\b|(?:html|head|body|title|script)\b)", re.IGNORECASE)
+_INVISIBLE = ("Cf", "Mn")  # among them zero-width spaces, soft hyphens and variation selectors
+
+
+class Line(NamedTuple):
+    """A line with something on it. `name` is what it is compared by, `opens` says that a blank line stands above."""
+
+    number: int
+    text: str
+    name: str
+    opens: bool
+
+
+def read_text(report: Report, data: bytes) -> str:
+    """The text with plain line ends and without control characters.
+
+    Raises DocumentError for what is too large, empty, no text or HTML.
+    """
+    if len(data) > base.BYTES_LIMIT:
+        raise report.error(base.E_TOO_LARGE, f"the file is larger than {base.BYTES_LIMIT:,} bytes")
+    if data.lstrip()[:5] == b"%PDF-":
+        raise report.error(base.E_NOT_TEXT, "this is a PDF; a text capture is needed")
+    if b"\0" in data:
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise report.error(base.E_NOT_TEXT, "a NUL byte; save the file as plain text in UTF-8", line)
+    text = _decode(report, data).replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise report.error(base.E_EMPTY, "the file is empty")
+    if _HTML.match(text.lstrip()[:200]):
+        raise report.error(base.E_HTML, "this is HTML, perhaps an error page; a text capture is needed", 1)
+    return _without_controls(report, text)
+
+
+def _decode(report: Report, data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        if error.reason == "unexpected end of data":
+            raise report.error(base.E_CUT, "the file ends inside a character", line) from error
+        raise report.error(base.E_NOT_TEXT, "not UTF-8; save the file as plain text in UTF-8", line) from error
+
+
+def _without_controls(report: Report, text: str) -> str:
+    """XML 1.0 section 2.2 has no place for them, escaped or not."""
+    controls = {character for character in set(text) if _is_control(character)}
+    if any(not character.isspace() for character in controls):
+        report.warn(base.W_CONTROL, "control characters were replaced by spaces")
+    return text.translate({ord(character): " " for character in controls})
+
+
+def _is_control(character: str) -> bool:
+    """Noncharacters count too; a line feed does not."""
+    return character != "\n" and (unicodedata.category(character) == "Cc" or ord(character) & 0xFFFE == 0xFFFE)
+
+
+def read_lines(report: Report, text: str) -> list[Line]:
+    """The lines with something on them. Raises DocumentError for too many, too long or none."""
+    rows = text.split("\n")
+    if len(rows) > base.LINES_LIMIT:
+        raise report.error(base.E_TOO_LARGE, f"more than {base.LINES_LIMIT:,} lines")
+    lines: list[Line] = []
+    opens = True
+    for number, row in enumerate(rows, start=1):
+        if len(row) > base.LINE_LIMIT:
+            raise report.error(base.E_LONG_LINE, f"{len(row):,} characters; at most {base.LINE_LIMIT:,}", number)
+        shown = " ".join(row.split())
+        name = _name(shown)
+        if name:
+            lines.append(Line(number, shown, name, opens))
+        opens = not name
+    if not lines:
+        raise report.error(base.E_EMPTY, "nothing visible is in the file")
+    return lines
+
+
+def _name(shown: str) -> str:
+    """A line as headings are compared: NFKC, nothing invisible, no capitals, single spaces, no final colon."""
+    if len(shown) > _NAME_LIMIT:
+        return shown
+    if not shown.isascii():
+        seen = (character for character in shown if unicodedata.category(character) not in _INVISIBLE)
+        shown = " ".join(unicodedata.normalize("NFKC", "".join(seen)).split())
+    return shown.casefold().removesuffix(":").rstrip() or shown
