@@ -1,0 +1,1 @@
+"""How a message leaves: one module a way. `base` says what each of them promises."""

@@ -1,0 +1,149 @@
+"""What every transport promises, and what a refusal means. Nothing here opens a file or a connection."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Protocol
+
+from newsletter.errors import (
+    AmbiguousFailure,
+    PermanentFailure,
+    RelayFailure,
+    TemporaryFailure,
+    TransportError,
+)
+from newsletter.model import Message
+
+_LONGEST_LINE = 998  # RFC 5322 2.1.1, without its CRLF
+_LONGEST_QUOTE = 200  # characters of a reply that are worth showing
+
+# Unquoted local parts alone: whatever could end a path or start a second recipient is left out (RFC 5321 4.1.2).
+_PLAIN = r"""[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff<>()\[\],;:\\"@]+"""
+_ADDRESS = re.compile(f"{_PLAIN}@{_PLAIN}")
+_ADDRESS_IN_TEXT = re.compile(r"<?[^\s<>]+@[^\s<>]+>?")
+_ENHANCED = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)")
+_POLICY = re.compile(
+    r"polic(?:y|ies)|spam|unsolicited|block|black ?list|deny ?list|dnsbl|\brbl\b|reputation|banned|\bdmarc\b|\bspf\b|\bdkim\b",
+    re.IGNORECASE,
+)
+_RELAYING = re.compile(
+    r"relay\w*(?: \w+)? (?:denied|prohibited|forbidden)|relay\w* (?:is )?not (?:permitted|allowed)"
+    r"|(?:unable|cannot|can't|not (?:permitted|allowed|authorized)) to relay|we do(?: not|n't) relay",
+    re.IGNORECASE,
+)
+_SIZE = re.compile(r"\bsize\b|too (?:big|large|long)", re.IGNORECASE)
+
+_LOGIN_WANTED = frozenset({530, 534, 535, 538})  # RFC 4954 6
+
+
+class Transport(Protocol):
+    """A way out. One instance serves one thread; it may keep a connection between messages."""
+
+    def send(self, message: Message) -> None:
+        """Returns once the message is accepted for good.
+
+        Raises TemporaryFailure when nothing was accepted and a later try may do; PermanentFailure when this recipient
+        was refused; AmbiguousFailure when the message may have been accepted; RelayFailure when the same would happen
+        to everybody, so that nobody may be blamed for it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is held between messages. May be called twice; a later `send` starts anew."""
+        ...
+
+
+class Stage(StrEnum):
+    """How far a message had come (RFC 5321 3.3). Before DOT nothing can have been accepted."""
+
+    CONNECT = "connecting"
+    AUTH = "AUTH"
+    MAIL = "MAIL FROM"
+    RCPT = "RCPT TO"
+    DATA = "DATA"
+    DOT = "the end of the message"
+
+
+def classify(code: int, text: str, stage: Stage) -> TransportError:
+    """The error for a reply that was not the one hoped for.
+
+    `text` is the reply without its codes' digits at the front of each line; an enhanced code (RFC 2034) may lead it.
+    `enhanced` of the result is that code; a refusal without one whose text names a policy gets `5.7.0`, so that the
+    code alone tells whose fault it was.
+    """
+    enhanced = _enhanced(code, text)
+    kind = _kind(code, text, enhanced, stage)
+    said = " ".join(part for part in (str(code) if code >= 0 else "", quotable(text)) if part)
+    return kind(f"{stage}: the answer was {said or 'not a reply'}", code=code if code >= 0 else None, enhanced=enhanced)
+
+
+def lost(cause: str, stage: Stage) -> TransportError:
+    """The error for a connection that broke or fell silent: after the dot nobody knows (RFC 1047)."""
+    if stage is Stage.DOT:
+        return AmbiguousFailure(f"{stage}: sent, but the answer was lost: {quotable(cause)}")
+    return TemporaryFailure(f"{stage}: the connection failed: {quotable(cause)}")
+
+
+def require_sendable(message: Message) -> None:
+    """Refuses what must not go out by any transport, before anything is opened.
+
+    Raises PermanentFailure for a recipient that is not exactly one plain address, RelayFailure for a sender that is not
+    one (or empty, RFC 5321 4.5.5) and for data that is not in wire form: it was made by us, nobody else is to blame.
+    """
+    if not _ADDRESS.fullmatch(message.recipient):
+        raise PermanentFailure("the recipient is not one plain address", enhanced="5.1.3")
+    if message.sender and not _ADDRESS.fullmatch(message.sender):
+        raise RelayFailure("the sender is not one plain address", enhanced="5.1.7")
+    problem = _wire_problem(message.data)
+    if problem:
+        raise RelayFailure(f"the message is not in wire form: {problem}", enhanced="5.6.0")
+
+
+def quotable(text: str) -> str:
+    """A foreign text as it may stand in a log: one short printable line without any address."""
+    line = " ".join(_ADDRESS_IN_TEXT.sub("<address>", text).split())
+    printable = "".join(character if character.isprintable() else "?" for character in line)
+    return printable if len(printable) <= _LONGEST_QUOTE else f"{printable[: _LONGEST_QUOTE - 1]}…"
+
+
+def _enhanced(code: int, text: str) -> str | None:
+    found = _ENHANCED.match(text)
+    if found and found[1][0] == str(code)[0]:
+        return found[1]
+    return "5.7.0" if 500 <= code <= 599 and _POLICY.search(text) else None
+
+
+def _kind(code: int, text: str, enhanced: str | None, stage: Stage) -> type[TransportError]:
+    if not 400 <= code <= 599:  # no sense in it, so it decides nothing
+        return AmbiguousFailure if stage is Stage.DOT else TemporaryFailure
+    if code in _LOGIN_WANTED:
+        return RelayFailure
+    if code < 500 or code == 503 or stage is Stage.CONNECT:  # 503: the dialogue fell out of step, a new one may not
+        return TemporaryFailure
+    if stage in {Stage.AUTH, Stage.MAIL}:
+        return RelayFailure
+    return RelayFailure if _blames_sender(code, text, enhanced, stage) else PermanentFailure
+
+
+def _blames_sender(code: int, text: str, enhanced: str | None, stage: Stage) -> bool:
+    """Whether every other recipient would be refused as well: relaying is closed to us, or the message is no good."""
+    if enhanced == "5.3.4" or (enhanced or "").startswith("5.6."):
+        return True
+    if stage is Stage.RCPT:
+        return bool(_RELAYING.search(text))
+    return code == 552 and enhanced is None and bool(_SIZE.search(text))
+
+
+def _wire_problem(data: bytes) -> str:
+    lines = data.split(b"\r\n")
+    breaks = len(lines) - 1
+    if data.count(b"\r") != breaks or data.count(b"\n") != breaks:
+        return "a line break that is not CRLF (RFC 5321 2.3.8)"
+    if lines[-1]:
+        return "the last line does not end in CRLF"
+    if b"\0" in data:
+        return "a NUL byte"
+    if max(map(len, lines)) > _LONGEST_LINE:
+        return f"a line of more than {_LONGEST_LINE} octets (RFC 5322 2.1.1)"
+    return ""

@@ -1,0 +1,395 @@
+"""Delivery through a relay by SMTP (RFC 5321), one recipient a transaction, one connection an instance.
+
+The dialogue is the standard library's, but for three things that it does not do: every reply has to be complete within
+its time however slowly its bytes drip in, and the whole message within a deadline; what was in doubt after the final
+dot is told apart from what failed before it; and nothing is ever sent in clear to another machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+import selectors
+import smtplib
+import socket
+import ssl
+import time
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from newsletter.errors import ConfigError, PermanentFailure, RelayFailure, TemporaryFailure, TransportError
+from newsletter.model import Message
+from newsletter.transports.base import Stage, classify, lost, require_sendable
+
+Security = Literal["starttls", "tls", "none"]
+
+_LONGEST_REPLY = 65_536  # octets; RFC 5321 4.5.3.1.5 allows 512 a line
+_HELO_NAME = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. Those of the steps are RFC 5321 4.5.3.2's; cutting `dot` short makes duplicates (RFC 1047).
+
+    `message` is the deadline of a whole `send`, connecting included: it must end before the sender's lease does.
+    A connection is used again until it is `reuse` old or was `idle` for so long.
+    """
+
+    connect: float = 30
+    greeting: float = 300
+    command: float = 300
+    data: float = 120
+    block: float = 180
+    dot: float = 600
+    message: float = 720
+    reuse: float = 300
+    idle: float = 60
+    quit: float = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """The server that takes our mail. Raises ConfigError for what would go out in clear.
+
+    `helo_name`: what we greet with; None: this machine's name. `ca_file`: certificates to trust instead of the system's.
+    """
+
+    host: str
+    port: int
+    security: Security = "starttls"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    helo_name: str | None = None
+    ca_file: Path | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def __post_init__(self) -> None:
+        problems = tuple(self._problems())
+        if problems:
+            raise ConfigError(*problems)
+
+    def _problems(self) -> Iterator[str]:
+        if self.security == "none" and not _is_loopback(self.host):
+            yield f'security: "none" is for this machine alone, and {self.host!r} is not; use "starttls" or "tls"'
+        if self.security == "none" and self.username is not None:
+            yield 'security: "none" would send the password in clear; use "starttls" or "tls", or no username'
+        if self.username is not None and not self.password:
+            yield f"password: the relay's account {self.username!r} needs one"
+        if self.helo_name is not None and not _HELO_NAME.fullmatch(self.helo_name):
+            yield f"helo_name: a host name or an address in brackets is required, not {self.helo_name!r}"
+
+
+class Smtp:
+    """Sends through one relay. It connects at the first message and keeps the connection for the next ones."""
+
+    def __init__(self, relay: Relay) -> None:
+        """Raises ConfigError when the relay's `ca_file` cannot be used."""
+        self._relay = relay
+        self._context = None if relay.security == "none" else _tls_context(relay.ca_file)
+        self._session: _Session | None = None
+
+    def send(self, message: Message) -> None:
+        """Returns once the relay has said that it takes the message; ends by `Timeouts.message` in any case.
+
+        The octets of `message.data` arrive as they are, so a signature over them holds. Raises as `Transport.send` says.
+        """
+        require_sendable(message)
+        deadline = time.monotonic() + self._relay.timeouts.message
+        session = self._begin(message, deadline)
+        with self._failures(session):
+            _hand_over(session, message)
+
+    def close(self) -> None:
+        """Says goodbye (RFC 5321 4.1.1.10), but does not wait long for the answer."""
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(OSError):
+                session.leave()
+            session.close()
+
+    def _begin(self, message: Message, deadline: float) -> _Session:
+        """A session in which the relay has accepted MAIL FROM: the one at hand if it still works, else a new one."""
+        if self._session is not None:
+            if self._session.usable():
+                with suppress(_Stale):
+                    return self._again(self._session, message, deadline)
+            self.close()
+        session = self._session = _Session(self._relay, deadline)
+        with self._failures(session):
+            session.open(self._context)
+            _mail_from(session, message)
+        return session
+
+    def _again(self, session: _Session, message: Message, deadline: float) -> _Session:
+        """Relays close a connection when they like, by silence or by 421: that is no failure, nothing was begun."""
+        session.deadline = deadline
+        try:
+            with self._failures(session):
+                session.reset()
+                _mail_from(session, message)
+        except TemporaryFailure as failure:
+            if failure.code in {None, 421} or session.stage is Stage.CONNECT:
+                raise _Stale from failure
+            raise
+        return session
+
+    @contextmanager
+    def _failures(self, session: _Session) -> Iterator[None]:
+        """Turns what went wrong into our words, and drops the connection unless it is known to be in step."""
+        try:
+            yield
+        except TransportError as failure:
+            if not _in_step(failure, session.stage):
+                self._drop(session)
+            raise
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver takes
+            self._drop(session)
+            raise lost(str(error), session.stage) from error
+        except BaseException:
+            self._drop(session)
+            raise
+
+    def _drop(self, session: _Session) -> None:
+        """Without a word: what it would answer is of no use, or we are not sure what it has heard."""
+        self._session = None
+        session.close()
+
+
+class _Stale(Exception):
+    """The connection at hand is of no use any more."""
+
+
+class _Session(smtplib.SMTP):
+    """One dialogue. `stage` tells how far it has come; every wait ends by the step's time and by `deadline`."""
+
+    def __init__(self, relay: Relay, deadline: float) -> None:
+        super().__init__(local_hostname=relay.helo_name)
+        self.deadline = deadline
+        self.stage = Stage.CONNECT
+        self.times = relay.timeouts
+        self._relay = relay
+        self._step_end = deadline
+        self._pending = b""
+        self._opened_at = self._used_at = time.monotonic()
+        self.in_transaction = False
+
+    def open(self, context: ssl.SSLContext | None) -> None:
+        """Connects, secures the connection, then logs in: in this order and no other."""
+        relay = self._relay
+        self.enter(Stage.CONNECT, self.times.connect)
+        self.sock = socket.create_connection((relay.host, relay.port), timeout=self._left())
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None and relay.security == "tls":
+            self._secure(context)
+        self.enter(Stage.CONNECT, self.times.greeting)
+        self.expect(2, self.getreply())
+        self.greet()
+        if context is not None and relay.security == "starttls":
+            self._start_tls(context)
+            self.greet()
+        if relay.username is not None and relay.password is not None:
+            self._log_in(relay.username, relay.password)
+
+    def enter(self, stage: Stage, seconds: float) -> None:
+        """A new step begins, with so much time of its own."""
+        self.stage = stage
+        self._step_end = time.monotonic() + seconds
+
+    def greet(self) -> None:
+        """EHLO: what the relay can do is asked anew after STARTTLS (RFC 3207 4.2)."""
+        self.enter(Stage.CONNECT, self.times.command)
+        self.expect(2, self.ehlo())
+
+    def expect(self, first_digit: int, reply: tuple[int, bytes]) -> None:
+        """The first digit decides (RFC 5321 4.2.1); any other raises what it means at this stage."""
+        code, text = reply
+        self._used_at = time.monotonic()
+        if code // 100 != first_digit:
+            raise classify(code, text.decode(errors="replace"), self.stage)
+
+    def usable(self) -> bool:
+        """Neither old nor idle for long, and the relay has not spoken or hung up since."""
+        now = time.monotonic()
+        fresh = now - self._opened_at < self.times.reuse and now - self._used_at < self.times.idle
+        return fresh and not self._readable()
+
+    def reset(self) -> None:
+        """Forgets a transaction that was broken off (RFC 5321 4.1.1.5)."""
+        if self.in_transaction:
+            self.enter(Stage.CONNECT, self.times.command)
+            self.expect(2, self.docmd("RSET"))
+
+    def leave(self) -> None:
+        self.deadline = time.monotonic() + self.times.quit
+        self.enter(Stage.CONNECT, self.times.quit)
+        self.docmd("QUIT")
+
+    def send(self, s: bytes | str) -> None:  # type: ignore[override]  # typeshed's ReadableBuffer has no public name
+        """Hands everything to the system or raises OSError: then the last octet has not left.
+
+        A reply that came before its command would be taken for the answer to it, after STARTTLS even one that came in
+        clear (RFC 3207 6), so the dialogue ends there.
+        """
+        if self._pending:
+            raise smtplib.SMTPServerDisconnected("the relay spoke out of turn")
+        sock = self._socket()
+        sock.settimeout(self._left())
+        sock.sendall(s.encode() if isinstance(s, str) else s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """A whole reply (RFC 5321 4.2) within the step's time. The code is -1 where there are no three digits."""
+        texts: list[bytes] = []
+        size = 0
+        while size <= _LONGEST_REPLY:
+            line = self._read_line()
+            size += len(line)
+            texts.append(line[4:].strip())
+            code = int(line[:3]) if re.match(rb"\d{3}", line) else -1
+            if code < 0 or line[3:4] != b"-":
+                return code, b"\n".join(texts)
+        raise smtplib.SMTPServerDisconnected("the reply had no end")
+
+    def _read_line(self) -> bytes:
+        """Up to the line feed; at the end of the stream whatever came: the digits of a cut reply still count."""
+        while b"\n" not in self._pending:
+            sock = self._socket()
+            sock.settimeout(self._left())
+            received = sock.recv(8192)
+            if not received:
+                rest, self._pending = self._pending, b""
+                if rest:
+                    return rest
+                raise smtplib.SMTPServerDisconnected("the relay hung up")
+            self._pending += received
+            if len(self._pending) > _LONGEST_REPLY:
+                raise smtplib.SMTPServerDisconnected("the reply had no end")
+        line, _, self._pending = self._pending.partition(b"\n")
+        return line
+
+    def _left(self) -> float:
+        left = min(self._step_end, self.deadline) - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time was up")
+        return left
+
+    def _socket(self) -> socket.socket:
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("the connection is closed")
+        return self.sock
+
+    def _readable(self) -> bool:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket(), selectors.EVENT_READ)
+            return bool(self._pending) or bool(selector.select(0))
+
+    def _start_tls(self, context: ssl.SSLContext) -> None:
+        if not self.has_extn("starttls"):
+            raise TemporaryFailure("connecting: the relay does not offer STARTTLS; nothing is sent in clear")
+        self.expect(2, self.docmd("STARTTLS"))
+        self._secure(context)
+
+    def _secure(self, context: ssl.SSLContext) -> None:
+        sock = self._socket()
+        sock.settimeout(self._left())
+        self.sock = context.wrap_socket(sock, server_hostname=self._relay.host)
+
+    def _log_in(self, username: str, password: str) -> None:
+        """PLAIN or LOGIN (RFC 4954): within TLS nothing is gained by more, and UTF-8 works in both."""
+        self.enter(Stage.AUTH, self.times.command)
+        offered = self.esmtp_features.get("auth", "").upper().split()
+        if "PLAIN" in offered:
+            self.expect(2, self.docmd("AUTH", "PLAIN " + _base64(f"\0{username}\0{password}")))
+        elif "LOGIN" in offered:
+            self.expect(3, self.docmd("AUTH", "LOGIN"))
+            self.expect(3, self.docmd(_base64(username)))
+            self.expect(2, self.docmd(_base64(password)))
+        else:
+            raise RelayFailure(f"AUTH: PLAIN or LOGIN is needed, the relay offers {' '.join(offered) or 'none'}")
+
+
+def _mail_from(session: _Session, message: Message) -> None:
+    session.enter(Stage.MAIL, session.times.command)
+    options = tuple(_options(session, message))
+    session.in_transaction = True
+    session.expect(2, session.docmd("MAIL", " ".join((f"FROM:<{_path(message.sender)}>", *options))))
+
+
+def _hand_over(session: _Session, message: Message) -> None:
+    times = session.times
+    session.enter(Stage.RCPT, times.command)
+    session.expect(2, session.docmd("RCPT", f"TO:<{_path(message.recipient)}>"))
+    session.enter(Stage.DATA, times.data)
+    session.expect(3, session.docmd("DATA"))
+    session.enter(Stage.DATA, times.block)
+    session.send(_stuffed(message.data))
+    session.enter(Stage.DOT, times.dot)
+    reply = session.getreply()
+    session.in_transaction = False
+    session.expect(2, reply)
+
+
+def _options(session: _Session, message: Message) -> Iterator[str]:
+    """What MAIL FROM has to ask for. Raises where the relay does not offer it: then nothing has been said yet."""
+    if session.has_extn("size"):
+        yield f"SIZE={len(message.data)}"
+    head = message.data.partition(b"\r\n\r\n")[0]
+    if not (head.isascii() and _path(message.sender).isascii() and _path(message.recipient).isascii()):
+        if not session.has_extn("smtputf8"):
+            raise PermanentFailure("the relay does not take addresses beyond ASCII", enhanced="5.6.7")
+        yield "SMTPUTF8"
+    if not message.data.isascii():
+        if not session.has_extn("8bitmime"):
+            raise RelayFailure("the message has octets beyond ASCII, and the relay takes none", enhanced="5.6.3")
+        yield "BODY=8BITMIME"
+
+
+def _path(address: str) -> str:
+    """The address for the envelope, its domain in the form of the DNS where that says the same (RFC 5891)."""
+    local, _, domain = address.rpartition("@")
+    if domain.isascii():
+        return address
+    try:
+        encoded = domain.encode("idna")
+    except UnicodeError:
+        return address
+    # The codec's older rules turn some domains into another one (ß into ss), which may be somebody else's.
+    same = encoded.decode("idna") == unicodedata.normalize("NFC", domain).lower()
+    return f"{local}@{encoded.decode()}" if same else address
+
+
+def _stuffed(data: bytes) -> bytes:
+    """With the transparency of RFC 5321 4.5.2 and the final dot."""
+    stuffed = data.replace(b"\r\n.", b"\r\n..")
+    return (b"." + stuffed if data.startswith(b".") else stuffed) + b".\r\n"
+
+
+def _in_step(failure: TransportError, stage: Stage) -> bool:
+    """Whether the relay gave a whole refusal of this one transaction, and the next may follow on the connection."""
+    refused = failure.code is not None and 400 <= failure.code <= 599 and failure.code not in {421, 503}
+    return refused and stage in {Stage.RCPT, Stage.DATA, Stage.DOT}
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Verifies the certificate and the name; TLS 1.2 or later (RFC 8996)."""
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ConfigError(f"ca_file: {ca_file} holds no certificates that can be read: {error.strerror}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

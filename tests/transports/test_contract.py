@@ -1,0 +1,172 @@
+"""The same cases for every transport of the folder. A new one needs a rig here: how to start it and read what arrived."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import mailbox
+import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from fault_server import FaultServer
+
+from newsletter import transports
+from newsletter.errors import PermanentFailure, RelayFailure, TemporaryFailure
+from newsletter.model import Message
+from newsletter.transports.base import Transport
+from newsletter.transports.maildir import Maildir
+from newsletter.transports.smtp import Relay, Smtp
+
+_DATA = (
+    b"From: digest@example.org\r\nTo: anna@example.com\r\nMessage-ID: <1@example.org>\r\nSubject: Hello\r\n\r\n"
+    b"One\r\n.\r\n..two\r\n.\r\n\r\nFrom the start of a line\r\n"
+)
+_ANNA = Message(sender="digest@example.org", recipient="anna@example.com", message_id="<1@example.org>", data=_DATA)
+_BERT = replace(
+    _ANNA, recipient="bert@example.com", message_id="<2@example.org>", data=_DATA.replace(b"<1@", b"<2@").replace(b"anna", b"bert")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrived:
+    sender: str
+    recipient: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rig:
+    """A transport that works, one that cannot, and what arrived by the first: the data with CRLF, as it was given."""
+
+    transport: Transport
+    broken: Transport
+    arrived: Callable[[], list[_Arrived]]
+
+
+@contextmanager
+def _maildir(folder: Path) -> Iterator[_Rig]:
+    def arrived() -> list[_Arrived]:
+        found = []
+        for message in mailbox.Maildir(folder / "box", create=False):
+            sender, recipient, data = message.as_bytes().split(b"\n", 2)
+            found.append(
+                _Arrived(
+                    sender=sender.removeprefix(b"Return-Path: <").removesuffix(b">").decode(),
+                    recipient=recipient.removeprefix(b"Delivered-To: ").decode(),
+                    data=data.replace(b"\n", b"\r\n"),
+                )
+            )
+        return found
+
+    (folder / "file").touch()
+    yield _Rig(transport=Maildir(folder / "box"), broken=Maildir(folder / "file"), arrived=arrived)
+
+
+@contextmanager
+def _smtp(_folder: Path) -> Iterator[_Rig]:
+    with FaultServer() as gone:
+        pass
+    with FaultServer() as server:
+
+        def arrived() -> list[_Arrived]:
+            return [_Arrived(sender=one.sender, recipient=one.recipient, data=one.data) for one in server.accepted]
+
+        transport, broken = (Smtp(Relay(host="127.0.0.1", port=one.port, security="none")) for one in (server, gone))
+        yield _Rig(transport=transport, broken=broken, arrived=arrived)
+        transport.close()
+
+
+_RIGS: dict[str, Callable[[Path], AbstractContextManager[_Rig]]] = {"maildir": _maildir, "smtp": _smtp}
+_MODULES = sorted(module.name for module in pkgutil.iter_modules(transports.__path__) if module.name != "base")
+
+
+@pytest.fixture(params=_MODULES)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Rig]:
+    with _RIGS[request.param](tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", _MODULES)
+def test_every_module_has_one_class_with_the_methods_of_a_transport(name: str) -> None:
+    module = importlib.import_module(f"newsletter.transports.{name}")
+    found = [
+        member
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if member.__module__ == module.__name__ and hasattr(member, "send") and not member.__name__.startswith("_")
+    ]
+    assert len(found) == 1
+    for method in ("send", "close"):
+        wanted = inspect.signature(getattr(Transport, method))
+        assert inspect.signature(getattr(found[0], method)) == wanted
+
+
+def test_every_module_has_a_rig() -> None:
+    assert sorted(_RIGS) == _MODULES
+
+
+def test_envelope_and_data_arrive_as_they_were_given(rig: _Rig) -> None:
+    rig.transport.send(_ANNA)
+    assert rig.arrived() == [_Arrived(sender=_ANNA.sender, recipient=_ANNA.recipient, data=_DATA)]
+
+
+def test_a_message_that_send_returned_from_is_there_at_once_without_closing(rig: _Rig) -> None:
+    for count in range(1, 4):
+        rig.transport.send(replace(_ANNA, message_id=f"<{count}@example.org>"))
+        assert len(rig.arrived()) == count
+
+
+def test_each_gets_their_own(rig: _Rig) -> None:
+    rig.transport.send(_ANNA)
+    rig.transport.send(_BERT)
+    by_recipient = {arrived.recipient: arrived.data for arrived in rig.arrived()}
+    assert by_recipient == {_ANNA.recipient: _ANNA.data, _BERT.recipient: _BERT.data}
+
+
+def test_an_address_beyond_ascii_arrives(rig: _Rig) -> None:
+    rig.transport.send(replace(_ANNA, recipient="änne@example.com"))
+    assert [arrived.recipient for arrived in rig.arrived()] == ["änne@example.com"]
+
+
+def test_a_large_message_arrives_whole(rig: _Rig) -> None:
+    data = _DATA + (b"." * 76 + b"\r\n") * 20_000
+    rig.transport.send(replace(_ANNA, data=data))
+    assert rig.arrived()[0].data == data
+
+
+@pytest.mark.parametrize("recipient", ["", "anna", "anna@example.com\r\nX: y", "anna@example.com,bert@example.com"])
+def test_a_recipient_that_is_not_one_address_is_refused_for_good(rig: _Rig, recipient: str) -> None:
+    with pytest.raises(PermanentFailure):
+        rig.transport.send(replace(_ANNA, recipient=recipient))
+    assert_nothing_but_the_next_arrives(rig)
+
+
+@pytest.mark.parametrize("data", [b"A: b\n\nbare\n", b"A: b\r\n\r\nNUL \0\r\n", b"A: b\r\n\r\nno end"])
+def test_data_that_is_not_in_wire_form_blames_nobody(rig: _Rig, data: bytes) -> None:
+    with pytest.raises(RelayFailure):
+        rig.transport.send(replace(_ANNA, data=data))
+    assert_nothing_but_the_next_arrives(rig)
+
+
+def assert_nothing_but_the_next_arrives(rig: _Rig) -> None:
+    rig.transport.send(_BERT)
+    assert [arrived.recipient for arrived in rig.arrived()] == [_BERT.recipient]
+
+
+def test_what_cannot_deliver_now_says_so_and_names_no_address(rig: _Rig) -> None:
+    with pytest.raises(TemporaryFailure) as caught:
+        rig.broken.send(_ANNA)
+    assert "anna" not in caught.value.message
+    rig.broken.close()
+
+
+def test_it_can_be_closed_twice_and_used_again(rig: _Rig) -> None:
+    rig.transport.close()
+    rig.transport.send(_ANNA)
+    rig.transport.close()
+    rig.transport.close()
+    rig.transport.send(_BERT)
+    assert len(rig.arrived()) == 2
