@@ -50,7 +50,9 @@ from newsletter.pages.feeds import feeds_page
 from newsletter.pages.front import front_page
 from newsletter.periods import leap, next_due
 from newsletter.publish import Draft, Press, Published, Refused, Written, compose_due, publish, write_files
-from newsletter.sources.capture import CaptureFolder
+from newsletter.sources.base import Source
+from newsletter.sources.capture import Capture
+from newsletter.sources.places import Folder
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
@@ -132,10 +134,12 @@ class App:
 
     def ingest(self, now: datetime) -> tuple[IngestReport, ...]:
         """Take in every source. Raises SourceError where one cannot be read at all."""
-        return tuple(
-            ingest(_open_source(source), self._articles, self._quarantine, site=self.site, now=now)
-            for source in self.config.source
-        )
+        reports: list[IngestReport] = []
+        for source in self.config.source:
+            after = sum(report.documents for report in reports)  # each document has a moment of its own
+            moment = now + timedelta(milliseconds=after)
+            reports.append(ingest(_open_source(source), self._articles, self._quarantine, site=self.site, now=moment))
+        return tuple(reports)
 
     # -- publish ------------------------------------------------------------------------------------------------------
 
@@ -397,8 +401,9 @@ def _open_database(url: str) -> Database:
         raise StoreError(f"store.url ({named}): {error.message}") from error
 
 
-def _open_source(source: SourceConfig) -> CaptureFolder:
-    return CaptureFolder(source.slug, Path(source.folder))
+def _open_source(source: SourceConfig) -> Source:
+    capture = Capture()
+    return Source(source.slug, Folder(Path(source.folder), capture.suffixes), capture)
 
 
 def _feed_files(path: str, feed: Feed) -> Iterator[tuple[str, bytes]]:

@@ -95,9 +95,13 @@ def main() -> None:
 @_json
 def parse(file: Path, as_json: bool) -> None:
     """Show what one document becomes; store nothing. A FILE of - reads standard input."""
-    from newsletter.sources.capture import parse_capture
+    from newsletter.sources.base import Source
+    from newsletter.sources.capture import Capture
+    from newsletter.sources.places import File, Stream
 
-    document = parse_capture(_raw(file))
+    place = Stream(sys.stdin.buffer) if str(file) == "-" else File(file)
+    source = Source("parse", place, Capture())
+    document = source.parse(next(source.fetch()), ())
     told = _document(document)
     if as_json:
         _print_json(told)
@@ -107,19 +111,6 @@ def parse(file: Path, as_json: bool) -> None:
         click.secho(name.replace("_", " "), bold=True)
         for each in shown or ["none"]:
             click.echo(f"  {_plain(each)}")
-
-
-def _raw(file: Path) -> Any:
-    from newsletter.sources.base import Raw
-
-    if str(file) == "-":
-        return Raw(key="stdin", name="standard input", data=sys.stdin.buffer.read(), facts=None)
-    sidecar = file.with_suffix(".toml")
-    try:
-        facts = sidecar.read_bytes() if sidecar != file and sidecar.is_file() else None
-        return Raw(key=file.stem, name=str(file), data=file.read_bytes(), facts=facts)
-    except OSError as error:
-        raise DocumentError("E-UNREADABLE", f"{file}: cannot be read ({error.strerror})") from None
 
 
 def _document(document: Document) -> dict[str, Any]:

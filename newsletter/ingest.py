@@ -79,6 +79,11 @@ class IngestReport:
     unchanged: tuple[str, ...]
     quarantined: tuple[Quarantined, ...]
 
+    @property
+    def documents(self) -> int:
+        """How many there were."""
+        return len(self.new) + len(self.revised) + len(self.unchanged) + len(self.quarantined)
+
 
 def ingest(
     source: DocumentSource[Raw], articles: ArticleStore, quarantine: QuarantineStore, *, site: Site, now: datetime

@@ -1,4 +1,4 @@
-"""What every source is: something that fetches raw documents and parses each into a Document.
+"""What every source is: a place where files lie, and the format of the documents in them.
 
 The codes are shared by all sources, so that an operator meets one code for one kind of trouble. A document with an
 `E-` code is not used and the others go on; a `W-` code stands beside a document that is used.
@@ -7,11 +7,11 @@ The codes are shared by all sources, so that an operator meets one code for one 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
-from newsletter.errors import DocumentError
+from newsletter.errors import DocumentError, SourceError
 from newsletter.model import Document, DocumentWarning, IssueDate, Precision
 
 BYTES_LIMIT = 2_000_000
@@ -53,29 +53,69 @@ W_MARKUP = "W-MARKUP"  #: A section holds HTML tags, which readers will see as t
 class Raw:
     """A document as it was found. `name` is how messages call it, `facts` the bytes of a file of facts beside it.
 
-    A document over the limit holds `BYTES_LIMIT + 1` bytes. `problem` says why it could not be read at all.
+    A document over the limit holds `BYTES_LIMIT + 1` bytes. `error` says why it could not be read at all.
     """
 
     key: str
     name: str
     data: bytes
     facts: bytes | None = None
-    problem: str | None = None
+    error: DocumentError | None = None
 
 
-@runtime_checkable
-class Source(Protocol):
-    """A place that articles come from. `slug` names it in the store and in messages."""
+class Place(Protocol):
+    """Where files lie: a folder, a file, standard input, a URL."""
 
-    slug: str
+    def files(self) -> Iterator[Raw]:
+        """Every file, by key, one at a time. Raises SourceError where the place as a whole cannot be read."""
+        ...
 
-    def fetch(self) -> Iterator[Raw]:
-        """Every document, by key, one at a time. Raises SourceError where the source as a whole cannot be read."""
+
+class Format(Protocol):
+    """How documents are written. `suffixes` are those of its files (`.txt`); pure."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]: ...
+
+    def split(self, file: Raw) -> Iterator[Raw]:
+        """The documents of a file, each with a key of its own. Raises DocumentError where the file is unusable."""
         ...
 
     def parse(self, raw: Raw, known_topics: Collection[str]) -> Document:
-        """What a document says; pure. Raises DocumentError where it cannot be used."""
+        """What one document says. Raises DocumentError where it cannot be used."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A place and the format of what lies there. `slug` names it in the store and in messages."""
+
+    slug: str
+    place: Place
+    format: Format
+
+    def fetch(self) -> Iterator[Raw]:
+        """Every document, one at a time. Raises SourceError where the source as a whole cannot be read."""
+        try:
+            for file in self.place.files():
+                yield from self._documents(file)
+        except SourceError as error:
+            raise SourceError(f"source {self.slug}: {error.message}") from error
+
+    def _documents(self, file: Raw) -> Iterator[Raw]:
+        if file.error is not None:
+            yield file
+            return
+        try:
+            yield from self.format.split(file)
+        except DocumentError as error:
+            yield replace(file, data=b"", error=error)
+
+    def parse(self, raw: Raw, known_topics: Collection[str] = ()) -> Document:
+        """What a document says. Raises DocumentError where it cannot be used."""
+        if raw.error is not None:
+            raise raw.error
+        return self.format.parse(raw, known_topics)
 
 
 class Report:

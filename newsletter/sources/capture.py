@@ -1,4 +1,4 @@
-"""Text captures of article pages: a folder of `*.txt`, each with an optional sidecar `*.toml` of the same stem.
+"""Text captures of article pages: `*.txt`, each with an optional sidecar `*.toml` of the same stem.
 
 A capture is the text of a page, line by line:
 
@@ -16,16 +16,14 @@ repeated titles. The codes are those of `base`.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from pathlib import Path
 from typing import NamedTuple
 
-from newsletter.errors import DocumentError, SourceError
+from newsletter.errors import DocumentError
 from newsletter.model import Document, IssueDate, Rating, Related, Summary
 from newsletter.sources import base
 from newsletter.sources.base import Raw, Report, issue_date, shorten
@@ -77,55 +75,17 @@ _NUMBER_RATING = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)(?:\s*(?:/|out of|of)
 _STAR_RATING = re.compile(r"([★⭐]*)(☆*)")
 
 
-# -- the folder -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """The format: one article a file."""
 
+    suffixes: tuple[str, ...] = (".txt",)
 
-class CaptureFolder:
-    """The captures of one folder. A file's stem is its key."""
-
-    def __init__(self, slug: str, folder: Path) -> None:
-        self.slug = slug
-        self._folder = folder
-
-    def fetch(self) -> Iterator[Raw]:
-        """Every `*.txt` of the folder, by name. A file that cannot be read is fetched with its problem."""
-        try:
-            root = self._folder.resolve(strict=True)
-            found = [path.name for path in root.iterdir()]
-        except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
-            raise SourceError(f"source {self.slug}: the folder {self._folder} cannot be read: {error}") from error
-        for name in sorted(name for name in found if name.endswith(".txt") and not name.startswith(".")):
-            yield self._raw(root, name)
+    def split(self, file: Raw) -> Iterator[Raw]:
+        yield file
 
     def parse(self, raw: Raw, known_topics: Collection[str] = ()) -> Document:
         return parse_capture(raw, known_topics)
-
-    def _raw(self, root: Path, name: str) -> Raw:
-        shown = _readable(str(self._folder / name))
-        key = _readable(name.removesuffix(".txt"))
-        sidecar = (root / name).with_suffix(".toml")
-        try:
-            data = _read(root / name, root, base.BYTES_LIMIT)
-            facts = _read(sidecar, root, base.FACTS_LIMIT) if sidecar.is_symlink() or sidecar.exists() else None
-        except OSError as error:
-            place = _readable(Path(error.filename or name).name)
-            return Raw(key=key, name=shown, data=b"", problem=f"{place}: {error.strerror}")
-        return Raw(key=key, name=shown, data=data, facts=facts)
-
-
-def _readable(name: str) -> str:
-    """A file name that is no UTF-8 can be shown and stored all the same."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _read(path: Path, root: Path, limit: int) -> bytes:
-    """At most one byte more than `limit`, so that a huge file costs no memory. Raises OSError with the file's name."""
-    if not Path(os.path.realpath(path)).is_relative_to(root):  # unlike resolve, never fails
-        raise OSError(0, "a link that leaves the folder; put the file itself there", str(path))
-    if not path.is_file():
-        raise OSError(0, "no regular file that can be read", str(path))
-    with path.open("rb") as file:
-        return file.read(limit + 1)
 
 
 # -- one capture ------------------------------------------------------------------------------------------------------
@@ -148,8 +108,6 @@ def parse_capture(raw: Raw, known_topics: Collection[str] = ()) -> Document:
     Raises DocumentError where the document cannot be used; its message names file, line and heading.
     """
     report = Report(raw.name)
-    if raw.problem is not None:
-        raise report.error(base.E_UNREADABLE, raw.problem)
     text = read_text(report, raw.data)
     sections = _divide(report, read_lines(report, text))
     _check_complete(report, sections, ends_with_line_end=text.endswith("\n"))

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from newsletter.errors import DocumentError
 from newsletter.model import Document, IssueDate, Precision, Rating, Summary
 from newsletter.sources import base
-from newsletter.sources.base import Raw
-from newsletter.sources.capture import CaptureFolder, parse_capture
+from newsletter.sources.base import Raw, Source
+from newsletter.sources.capture import Capture, parse_capture
+from newsletter.sources.places import Folder
 
 PARTS = (
     "Key Takeaway",
@@ -387,7 +388,7 @@ def test_a_real_capture_is_read_whole(stem: str, journal: str, lengths: list[int
     """Both pages have every part at the same line, so the lines themselves are the expectation."""
     data = (REAL_SEEDS / f"{stem}.txt").read_bytes()
     lines = data.decode().split("\n")
-    document = CaptureFolder("real", REAL_SEEDS).parse(raw(data), ())
+    document = parse_capture(raw(data))
     summary = document.summary
     assert summary.title == lines[0] == lines[2]
     assert (summary.credibility, summary.interest, summary.journal) == (None, None, journal)
@@ -404,7 +405,7 @@ def test_a_real_capture_is_read_whole(stem: str, journal: str, lengths: list[int
 
 
 def test_our_own_seeds_are_read_without_trouble() -> None:
-    source = CaptureFolder("seeds", SEEDS)
+    source = Source("seeds", Folder(SEEDS, (".txt",)), Capture())
     documents = [source.parse(found, ()) for found in source.fetch()]
     assert len(documents) >= 24
     assert all(set(codes(document)) <= {base.W_NO_RATING} for document in documents)

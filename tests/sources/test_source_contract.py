@@ -16,28 +16,35 @@ from capture_examples import GOOD
 import newsletter.sources
 from newsletter.errors import DocumentError, SourceError
 from newsletter.model import Document
-from newsletter.sources.base import BYTES_LIMIT, E_TOO_LARGE, E_UNREADABLE, Raw, Source
-from newsletter.sources.capture import CaptureFolder
+from newsletter.sources.base import BYTES_LIMIT, E_TOO_LARGE, E_UNREADABLE, Format, Raw, Source
+from newsletter.sources.capture import Capture
+from newsletter.sources.places import Folder
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """How to make a source of a folder, and a document that it can use."""
+    """A format, and a file of it with one document that it can use."""
 
-    make: Callable[[str, Path], Source]
-    suffix: str
+    format: Format
     good: bytes
 
+    @property
+    def suffix(self) -> str:
+        return self.format.suffixes[0]
 
-EXAMPLES = {"CaptureFolder": Example(make=CaptureFolder, suffix=".txt", good=GOOD.encode())}
+    def make(self, slug: str, folder: Path) -> Source:
+        return Source(slug, Folder(folder, self.format.suffixes), self.format)
+
+
+EXAMPLES = {"Capture": Example(format=Capture(), good=GOOD.encode())}
 
 
 def _offered() -> set[str]:
-    """The classes of `newsletter/sources` that fetch and parse."""
+    """The classes of `newsletter/sources` that split and parse."""
     names: set[str] = set()
     for module in pkgutil.iter_modules(newsletter.sources.__path__, "newsletter.sources."):
         for name, value in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            if value is not Source and value.__module__ == module.name and {"fetch", "parse"} <= set(dir(value)):
+            if value is not Format and value.__module__ == module.name and {"split", "parse"} <= set(dir(value)):
                 names.add(name)
     return names
 
@@ -68,8 +75,8 @@ def _fetched(example: Example, folder: Path) -> list[Raw]:
 
 def test_it_is_a_source(example: Example, folder: Path) -> None:
     source = example.make("test", folder)
-    assert isinstance(source, Source)
     assert source.slug == "test"
+    assert all(suffix.startswith(".") for suffix in example.format.suffixes)
 
 
 def test_documents_come_by_key_and_always_the_same(example: Example, folder: Path) -> None:
