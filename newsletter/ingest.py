@@ -170,15 +170,15 @@ def publication(facts: Facts, *, first_seen: datetime) -> tuple[datetime, Precis
     """
     if facts.publish_after is not None and facts.publish_after > first_seen:
         return facts.publish_after, Precision.INSTANT, DateOrigin.PUBLISH_AFTER
-    told = facts.published
+    told, origin = facts.published, facts.published_origin
     if told is None:
         return first_seen, Precision.INSTANT, DateOrigin.FIRST_SEEN
     if isinstance(told, datetime):
-        return min(told, first_seen), Precision.INSTANT, DateOrigin.SIDECAR
+        return min(told, first_seen), Precision.INSTANT, origin
     noon = datetime.combine(told, time(12), UTC)
     if noon > first_seen:
-        return first_seen, Precision.INSTANT, DateOrigin.SIDECAR
-    return noon, Precision.DAY, DateOrigin.SIDECAR
+        return first_seen, Precision.INSTANT, origin
+    return noon, Precision.DAY, origin
 
 
 def content_hash(summary: Summary, facts: Facts) -> str:

@@ -103,10 +103,11 @@ class Summary:
 class Facts:
     """What is said about an article beside its text: by a sidecar file, front matter or metadata.
 
-    `published` is a date when only the day is known.
+    `published` is a date when only the day is known; `published_origin` is who said so.
     """
 
     published: date | datetime | None = None
+    published_origin: DateOrigin = DateOrigin.SIDECAR
     publish_after: datetime | None = None
     issue_date: IssueDate | None = None
     status: Status = Status.OK

@@ -1,0 +1,106 @@
+"""Articles and the notices about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+
+from newsletter.model import Article, Notice, NoticeItem, Status
+from newsletter.store.database import Database, insert_new, upsert
+from newsletter.store.documents import article_of, article_values, notice_of, notice_values, topics_of
+from newsletter.store.schema import article as table
+from newsletter.store.schema import digest_article, digest_notice
+from newsletter.store.schema import notice as notice_table
+
+
+class Articles:
+    """The articles. Every method raises StoreError where the database refuses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def raw_hashes(self, source: str) -> dict[str, str]:
+        """Key -> hash of the raw document, for every article of `source`: what need not be read again."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(table.c.key, table.c.raw_hash).where(table.c.source == source))
+            return {row.key: row.raw_hash for row in rows}
+
+    def find(self, source: str, key: str) -> Article | None:
+        """The article that came from this document."""
+        return self._one(table.c.source == source, table.c.key == key)
+
+    def by_slug(self, slug: str) -> Article | None:
+        return self._one(table.c.slug == slug)
+
+    def save(self, article: Article, raw_hash: str, notice: Notice | None = None) -> None:
+        """Insert or update by id, together with the notice. A notice that is there already stays as it is."""
+        with self._database.begin() as connection:
+            upsert(connection, table, article_values(article, raw_hash), key=("id",))
+            if notice is not None:
+                insert_new(connection, notice_table, notice_values(notice))
+
+    def slugs(self) -> set[str]:
+        """Every slug that is taken."""
+        with self._database.read() as connection:
+            return set(connection.execute(select(table.c.slug)).scalars())
+
+    def known_topics(self) -> dict[str, int]:
+        """Topic -> number of articles that carry it."""
+        with self._database.read() as connection:
+            texts = connection.execute(select(table.c.topics)).scalars()
+            return dict(Counter(topic for text in texts for topic in set(topics_of(text))))
+
+    def visible(self, now: datetime) -> tuple[Article, ...]:
+        """What readers may see: not held back, not withdrawn. Newest first, then by id."""
+        return self._many(_newest_first().where(_visible(now)))
+
+    def unassigned(self, newsletter: str, now: datetime) -> tuple[Article, ...]:
+        """The visible articles that no digest of `newsletter` has carried. Newest first, then by id."""
+        carried = exists().where(digest_article.c.newsletter == newsletter, digest_article.c.article_id == table.c.id)
+        return self._many(_newest_first().where(_visible(now), ~carried))
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Every notice, oldest first, then by id."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(notice_table).order_by(notice_table.c.published, notice_table.c.id))
+            return tuple(notice_of(row) for row in rows)
+
+    def pending_notices(self, newsletter: str) -> tuple[NoticeItem, ...]:
+        """Notices about articles that `newsletter` carried, which its readers have not been told. Oldest first."""
+        carried = and_(
+            digest_article.c.newsletter == newsletter, digest_article.c.article_id == notice_table.c.article_id
+        )
+        told = exists().where(digest_notice.c.newsletter == newsletter, digest_notice.c.notice_id == notice_table.c.id)
+        waiting = (
+            select(notice_table)
+            .join(digest_article, carried)
+            .where(~told)
+            .order_by(notice_table.c.published, notice_table.c.id)
+        )
+        with self._database.read() as connection:
+            notices = [notice_of(row) for row in connection.execute(waiting)]
+            wanted = select(table).where(table.c.id.in_({notice.article_id for notice in notices}))
+            articles = {row.id: article_of(row) for row in connection.execute(wanted)}
+        return tuple(NoticeItem(notice=notice, article=articles[notice.article_id]) for notice in notices)
+
+    def _one(self, *conditions: ColumnElement[bool]) -> Article | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(*conditions)).one_or_none()
+        return None if row is None else article_of(row)
+
+    def _many(self, query: Select[tuple[object, ...]]) -> tuple[Article, ...]:
+        with self._database.read() as connection:
+            return tuple(article_of(row) for row in connection.execute(query))
+
+
+def _newest_first() -> Select[tuple[object, ...]]:
+    return select(table).order_by(table.c.published.desc(), table.c.id)
+
+
+def _visible(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        or_(table.c.publish_after.is_(None), table.c.publish_after <= now),
+        table.c.status != Status.WITHDRAWN.value,
+    )

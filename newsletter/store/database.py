@@ -1,0 +1,204 @@
+"""Opening the database, its transactions, and the one place where a driver's error becomes a StoreError.
+
+SQLite: a write transaction begins with BEGIN IMMEDIATE, so that writers queue up instead of failing half-way; WAL lets
+readers go on beside them; `synchronous=FULL` because a claim that a power cut forgets would be a message sent twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Row,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from newsletter.errors import StoreError
+from newsletter.store.schema import REVISION
+
+PATIENCE = timedelta(seconds=5)  #: how long to wait for a lock that another process holds
+
+_WRONG_URL = "use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+_READING = {"newsletter_reading": True}
+
+
+class Database:
+    """An open database. Safe to share between threads; each transaction has a connection of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine: Engine | None = engine
+        if engine.dialect.name == "postgresql":
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        else:
+            self._reader = engine.execution_options(**_READING)
+        self._dialect = engine.dialect.name
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._dialect
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that may write: committed at the end of the block, rolled back by an exception.
+
+        Raises StoreError where the database refuses, also in place of what the driver raises inside the block.
+        """
+        with wrapped_errors(), self._open().begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads: one consistent picture, without waiting for writers. Raises StoreError."""
+        self._open()
+        with wrapped_errors(), self._reader.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give every connection back. Closing twice is no error; using it afterwards is a StoreError."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            raise StoreError("the database is closed")
+        return self._engine
+
+
+def open_database(url: str, *, patience: timedelta = PATIENCE) -> Database:
+    """The database at `url`, created and brought up to date where needed.
+
+    A new SQLite file is readable by its owner alone (0600), as is its folder if that is new too (0700). Raises
+    StoreError for a URL of another kind, and for a database that is damaged, locked, out of reach or of a newer version.
+    """
+    parsed = _parse(url)
+    with wrapped_errors():
+        engine = _sqlite(parsed, patience) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed, patience)
+        try:
+            _upgrade(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+    return Database(engine)
+
+
+@contextmanager
+def wrapped_errors() -> Iterator[None]:
+    """Turn what the database or its driver raises into StoreError.
+
+    Only the first line of the driver's message is kept: the lines after it may quote values, which may be addresses.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, UnicodeEncodeError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise StoreError(f"database: {reason or type(error).__name__}") from error
+
+
+def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> Row[Any] | None:
+    """Insert a row unless a unique key stands against it; its primary key, or None where nothing was inserted."""
+    key = tuple(table.primary_key.columns)
+    if connection.dialect.name == "postgresql":
+        insert = postgresql.insert(table).values(values)
+        return connection.execute(insert.on_conflict_do_nothing().returning(*key)).one_or_none()
+    replace = sqlite.insert(table).values(values)
+    return connection.execute(replace.on_conflict_do_nothing().returning(*key)).one_or_none()
+
+
+def upsert(connection: Connection, table: Table, values: Mapping[str, Any], *, key: Sequence[str]) -> None:
+    """Insert a row, or set its values where a row of that key is there already."""
+    rest = {name: value for name, value in values.items() if name not in key}
+    if connection.dialect.name == "postgresql":
+        insert = postgresql.insert(table).values(values)
+        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=rest))
+    else:
+        replace = sqlite.insert(table).values(values)
+        connection.execute(replace.on_conflict_do_update(index_elements=key, set_=rest))
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:
+        raise StoreError(f"the database URL cannot be read; {_WRONG_URL}") from None
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite", "postgresql+psycopg"}:
+        raise StoreError(f'no database of kind "{parsed.drivername}"; {_WRONG_URL}')
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise StoreError("a SQLite database needs a file; use sqlite:///FILE")
+    return parsed
+
+
+def _sqlite(url: URL, patience: timedelta) -> Engine:
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its side files the mode of this one
+    except OSError as error:
+        raise StoreError(f"database: {path} cannot be opened for reading and writing ({error.strerror})") from error
+    engine = create_engine(
+        url,
+        connect_args={"timeout": patience.total_seconds()},
+        hide_parameters=True,
+        max_overflow=-1,
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself; `_begin` does
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(connection: Connection) -> None:
+    reading = "newsletter_reading" in connection.get_execution_options()
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _postgresql(url: URL, patience: timedelta) -> Engine:
+    options = f"-c lock_timeout={int(patience.total_seconds() * 1000)}"
+    return create_engine(
+        url,
+        connect_args={} if "options" in url.query else {"options": options},
+        hide_parameters=True,
+        max_overflow=-1,
+        pool_pre_ping=True,  # a restarted server costs one look, not one delivery
+    )
+
+
+def _upgrade(engine: Engine) -> None:
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # Two processes that start at once must not both migrate; SQLite's BEGIN IMMEDIATE says the same.
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('newsletter.migrations'))"))
+        if _revision(connection) != REVISION:
+            from newsletter.store.migrate import migrate  # noqa: PLC0415 - Alembic costs 100 ms and is seldom needed
+
+            migrate(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,236 @@
+"""The record of digests: what was put together, from which window, and the email made of it.
+
+A digest is written down whole or not at all: its row, its articles, its notices, its mailing and one delivery for each
+recipient are one transaction. States: `ready` (has deliveries, none tried), `sending`, `done`, and `empty`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, exists, insert, select, update
+
+from newsletter.errors import StoreError
+from newsletter.model import (
+    DeliveryState,
+    Digest,
+    DigestRecord,
+    Mailing,
+    NewDelivery,
+    NoticeItem,
+    Place,
+    Placed,
+    PlannedDigest,
+)
+from newsletter.store import schema
+from newsletter.store.database import Database, insert_new
+from newsletter.store.documents import article_of, notice_of
+from newsletter.store.schema import digest as table
+
+READY, SENDING, DONE, EMPTY = "ready", "sending", "done", "empty"
+OPEN = (DeliveryState.PENDING.value, DeliveryState.SENDING.value, DeliveryState.DEFERRED.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedDigest:
+    """A digest as it stands in the record. `placed` and `notices` carry the articles as they are now."""
+
+    id: int
+    planned: PlannedDigest
+    created_at: datetime
+    state: str
+    placed: tuple[Placed, ...]
+    notices: tuple[NoticeItem, ...]
+
+
+class Digests:
+    """The digests. Every method raises StoreError where the database refuses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, newsletter: str) -> tuple[DigestRecord, ...]:
+        """What the planner needs of every digest of `newsletter`, oldest first."""
+        columns = (table.c.newsletter, table.c.period, table.c.window_start, table.c.window_end)
+        query = select(*columns).where(table.c.newsletter == newsletter).order_by(table.c.window_start)
+        with self._database.read() as connection:
+            return tuple(
+                DigestRecord(
+                    newsletter=row.newsletter,
+                    period=row.period,
+                    window_start=row.window_start,
+                    window_end=row.window_end,
+                )
+                for row in connection.execute(query)
+            )
+
+    def add(
+        self,
+        digest: Digest,
+        *,
+        settled: Sequence[str],
+        mailing: Mailing | None,
+        deliveries: Sequence[NewDelivery],
+        now: datetime,
+    ) -> int | None:
+        """Write down a digest with all that belongs to it; its id.
+
+        None where another planner has recorded a digest of the same period or the same window start: then nothing is
+        written. `settled` are ids of notices that need not be shown any more, because the articles tell them.
+        Raises StoreError also where an article or a notice was in a digest of this newsletter before.
+        """
+        if deliveries and mailing is None:
+            raise StoreError(
+                f"digest {digest.planned.newsletter} {digest.planned.period}: deliveries without a mailing"
+            )
+        with self._database.begin() as connection:
+            row = insert_new(connection, table, _values(digest, mailed=bool(deliveries), now=now))
+            if row is None:
+                return None
+            number: int = row.id
+            _insert_contents(connection, number, digest, settled)
+            if mailing is not None:
+                values = {"digest_id": number, "subject": mailing.subject, "template": mailing.template}
+                connection.execute(insert(schema.mailing).values(values))
+            if deliveries:
+                connection.execute(insert(schema.delivery), [_delivery(number, one, now) for one in deliveries])
+            return number
+
+    def all(self, newsletter: str) -> tuple[RecordedDigest, ...]:
+        """Every digest of `newsletter`, oldest first."""
+        return self._recorded(select(table).where(table.c.newsletter == newsletter).order_by(table.c.window_start))
+
+    def latest(self, newsletter: str) -> RecordedDigest | None:
+        """The digest of `newsletter` whose window ends last."""
+        newest = select(table).where(table.c.newsletter == newsletter).order_by(table.c.window_end.desc()).limit(1)
+        return next(iter(self._recorded(newest)), None)
+
+    def mailing(self, digest_id: int) -> Mailing:
+        """The email of a digest. Raises StoreError where it has none."""
+        query = (
+            select(table.c.newsletter, table.c.period, schema.mailing.c.subject, schema.mailing.c.template)
+            .join(schema.mailing, schema.mailing.c.digest_id == table.c.id)
+            .where(table.c.id == digest_id)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise StoreError(f"digest {digest_id} has no mailing")
+        return Mailing(newsletter=row.newsletter, period=row.period, subject=row.subject, template=row.template)
+
+    def close_finished(self) -> int:
+        """Digests whose deliveries have all come to an end become `done`; how many."""
+        still = exists().where(schema.delivery.c.digest_id == table.c.id, schema.delivery.c.state.in_(OPEN))
+        finished = update(table).where(table.c.state.in_((READY, SENDING)), ~still).values(state=DONE)
+        with self._database.begin() as connection:
+            return connection.execute(finished).rowcount
+
+    def _recorded(self, query: Select[tuple[object, ...]]) -> tuple[RecordedDigest, ...]:
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+            numbers = [row.id for row in rows]
+            placed, notices = _placed(connection, numbers), _notices(connection, numbers)
+        return tuple(
+            RecordedDigest(
+                id=row.id,
+                planned=_planned(row),
+                created_at=row.created_at,
+                state=row.state,
+                placed=tuple(placed.get(row.id, ())),
+                notices=tuple(notices.get(row.id, ())),
+            )
+            for row in rows
+        )
+
+
+def _values(digest: Digest, *, mailed: bool, now: datetime) -> dict[str, Any]:
+    planned = digest.planned
+    return {
+        "newsletter": planned.newsletter,
+        "period": planned.period,
+        "window_start": planned.window_start,
+        "window_end": planned.window_end,
+        "due_at": planned.due_at,
+        "catch_up": planned.catch_up,
+        "mailed": planned.mailed,
+        "state": EMPTY if digest.empty else READY if mailed else DONE,
+        "created_at": now,
+    }
+
+
+def _insert_contents(connection: Connection, number: int, digest: Digest, settled: Sequence[str]) -> None:
+    common = {"newsletter": digest.planned.newsletter, "digest_id": number}
+    placed = [
+        common | {"article_id": one.article.id, "place": one.place.value, "position": position}
+        for position, one in enumerate(digest.placed)
+    ]
+    shown = [item.notice.id for item in digest.notices]
+    quiet = [notice for notice in dict.fromkeys(settled) if notice not in shown]
+    notices = [
+        common | {"notice_id": notice, "shown": position < len(shown), "position": position}
+        for position, notice in enumerate(shown + quiet)
+    ]
+    if placed:
+        connection.execute(insert(schema.digest_article), placed)
+    if notices:
+        connection.execute(insert(schema.digest_notice), notices)
+
+
+def _delivery(number: int, delivery: NewDelivery, now: datetime) -> dict[str, Any]:
+    return {
+        "digest_id": number,
+        "subscriber_id": delivery.subscriber_id,
+        "domain": delivery.domain,
+        "message_id": delivery.message_id,
+        "state": DeliveryState.PENDING.value,
+        "attempts": 0,
+        "next_at": now,
+        "ambiguous": False,
+        "created_at": now,
+    }
+
+
+def _planned(row: Row[Any]) -> PlannedDigest:
+    return PlannedDigest(
+        newsletter=row.newsletter,
+        period=row.period,
+        window_start=row.window_start,
+        window_end=row.window_end,
+        due_at=row.due_at,
+        catch_up=row.catch_up,
+        mailed=row.mailed,
+    )
+
+
+def _placed(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Placed]]:
+    link = schema.digest_article
+    query = (
+        select(schema.article, link.c.digest_id, link.c.place)
+        .join(link, link.c.article_id == schema.article.c.id)
+        .where(link.c.digest_id.in_(numbers))
+        .order_by(link.c.position)
+    )
+    found: dict[int, list[Placed]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.digest_id, []).append(Placed(article=article_of(row), place=Place(row.place)))
+    return found
+
+
+def _notices(connection: Connection, numbers: Sequence[int]) -> dict[int, list[NoticeItem]]:
+    link = schema.digest_notice
+    shown = (
+        select(schema.notice, link.c.digest_id)
+        .join(link, link.c.notice_id == schema.notice.c.id)
+        .where(link.c.digest_id.in_(numbers), link.c.shown)
+        .order_by(link.c.position)
+    )
+    notices = [(row.digest_id, notice_of(row)) for row in connection.execute(shown)]
+    wanted = select(schema.article).where(schema.article.c.id.in_({notice.article_id for _, notice in notices}))
+    articles = {row.id: article_of(row) for row in connection.execute(wanted)}
+    found: dict[int, list[NoticeItem]] = {}
+    for number, notice in notices:
+        found.setdefault(number, []).append(NoticeItem(notice=notice, article=articles[notice.article_id]))
+    return found

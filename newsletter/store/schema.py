@@ -1,0 +1,234 @@
+"""What the database holds: one MetaData for SQLite and PostgreSQL.
+
+The migrations build exactly this; a test compares the two. `REVISION` names the newest migration, so that a database
+that is up to date is recognised without loading Alembic.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+REVISION = "0001"
+
+#: PostgreSQL compares by the rules of a language unless told otherwise; SQLite by code point. Both do the latter here,
+#: so that the same rows come back in the same order.
+Word = String().with_variant(String(collation="C"), "postgresql")
+
+#: Row numbers. SQLite counts by itself only in a column that it calls INTEGER.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, to the microsecond: aware and in UTC both in and out. A naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(f"an aware datetime is required, not {value!r}")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Articles. Topics, status and publish_after are columns because questions are asked about them; they stand in no
+# document a second time. The documents (summary, facts, page) are JSON, see documents.py.
+article = Table(
+    "article",
+    metadata,
+    Column("id", Word, primary_key=True),
+    Column("slug", Word, nullable=False, unique=True),
+    Column("source", Word, nullable=False),
+    Column("key", Word, nullable=False),
+    Column("raw_hash", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("publish_after", UtcDateTime),
+    Column("published", UtcDateTime, nullable=False, index=True),
+    Column("published_precision", String, nullable=False),
+    Column("date_origin", String, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("updated", UtcDateTime, nullable=False),
+    Column("topics", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("page", Text, nullable=False),
+    UniqueConstraint("source", "key"),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Word, primary_key=True),
+    Column("article_id", Word, ForeignKey("article.id"), nullable=False, index=True),
+    Column("status", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("published", UtcDateTime, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("source", Word, primary_key=True),
+    Column("key", Word, primary_key=True),
+    Column("code", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("line", Integer),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# Digests of one newsletter form a chain, hence the second unique key: two digests never begin at one moment.
+digest = Table(
+    "digest",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("newsletter", Word, nullable=False),
+    Column("period", Word, nullable=False),
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("window_end", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("catch_up", Boolean, nullable=False),
+    Column("mailed", Boolean, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("newsletter", "period"),
+    UniqueConstraint("newsletter", "window_start"),
+    sqlite_autoincrement=True,
+)
+
+digest_article = Table(
+    "digest_article",
+    metadata,
+    Column("newsletter", Word, primary_key=True),
+    Column("article_id", Word, ForeignKey("article.id"), primary_key=True),
+    Column("digest_id", Number, ForeignKey("digest.id"), nullable=False, index=True),
+    Column("place", String, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+digest_notice = Table(
+    "digest_notice",
+    metadata,
+    Column("newsletter", Word, primary_key=True),
+    Column("notice_id", Word, ForeignKey("notice.id"), primary_key=True),
+    Column("digest_id", Number, ForeignKey("digest.id"), nullable=False, index=True),
+    Column("shown", Boolean, nullable=False),
+    Column("position", Integer, nullable=False),
+)
+
+mailing = Table(
+    "mailing",
+    metadata,
+    Column("digest_id", Number, ForeignKey("digest.id"), primary_key=True, autoincrement=False),
+    Column("subject", Text, nullable=False),
+    Column("template", LargeBinary, nullable=False),
+)
+
+subscriber = Table(
+    "subscriber",
+    metadata,
+    Column("id", Word, primary_key=True),
+    Column("address", String, nullable=False),
+    Column("address_folded", Word, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("subscriber_id", Word, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True),
+    Column("newsletter", Word, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("consent_text", Text, nullable=False),
+    Column("consent_at", UtcDateTime, nullable=False),
+    Column("consent_source", String, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index(None, "newsletter", "state"),
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("address_key", Word, primary_key=True),
+    Column("reason", String, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# `subscriber_id` is no foreign key: the ledger outlives a person who was erased, and then says nothing of them.
+# `next_at` is when an open delivery may be claimed, so that the index over (state, next_at) is the queue.
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("digest_id", Number, ForeignKey("digest.id"), nullable=False),
+    Column("subscriber_id", Word, nullable=False),
+    Column("domain", String, nullable=False),
+    Column("message_id", Word, nullable=False, unique=True),
+    Column("state", String, nullable=False),
+    Column("owner", String),
+    Column("lease_until", UtcDateTime),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcDateTime),
+    Column("ambiguous", Boolean, nullable=False),
+    Column("code", Integer),
+    Column("enhanced", String),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    UniqueConstraint("digest_id", "subscriber_id"),
+    Index(None, "state", "next_at"),
+    Index(None, "digest_id", "state"),
+    Index(None, "domain", "state"),
+    sqlite_autoincrement=True,
+)
+
+delivery_event = Table(
+    "delivery_event",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("delivery_id", Number, ForeignKey("delivery.id"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("code", Integer),
+    Column("enhanced", String),
+    sqlite_autoincrement=True,
+)
+
+tick = Table(
+    "tick",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,161 @@
+"""Subscribers, their subscriptions, and the addresses that must not be mailed.
+
+An address is told apart without regard to case. It stands in table `subscriber` and nowhere else; what must outlive
+it (deliveries, suppressions) knows an opaque id or a keyed hash.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, select, update
+
+from newsletter.model import Consent, Subscriber, Subscription, SubscriptionState
+from newsletter.store.database import Database, insert_new
+from newsletter.store.schema import subscriber as table
+from newsletter.store.schema import subscription as links
+from newsletter.store.schema import suppression
+
+
+class Subscribers:
+    """Who gets what. Every method raises StoreError where the database refuses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, subscription: Subscription) -> bool:
+        """Enter a subscription, or renew one that is unconfirmed or was ended; False where nothing changed.
+
+        A person who is known by the address keeps the id, the spelling of the address and, unless the new
+        subscription is a confirmed one, the name. A confirmed subscription keeps its consent, and is never undone
+        by one that nobody has confirmed.
+        """
+        with self._database.begin() as connection:
+            known = _known(connection, subscription.subscriber)
+            renamed = _rename(connection, known, subscription)
+            return _subscribe(connection, known.id, subscription) or renamed
+
+    def find(self, address: str) -> Subscriber | None:
+        with self._database.read() as connection:
+            return _by_address(connection, address)
+
+    def list(self, newsletter: str | None = None) -> tuple[Subscription, ...]:
+        """Every subscription, or those of one newsletter, by newsletter and subscriber id."""
+        query = _joined().order_by(links.c.newsletter, table.c.id)
+        if newsletter is not None:
+            query = query.where(links.c.newsletter == newsletter)
+        with self._database.read() as connection:
+            return tuple(_subscription_of(row) for row in connection.execute(query))
+
+    def confirmed(self, newsletter: str) -> tuple[Subscriber, ...]:
+        """Who has confirmed a subscription to `newsletter` and not ended it, by id."""
+        query = (
+            select(table)
+            .join(links, links.c.subscriber_id == table.c.id)
+            .where(links.c.newsletter == newsletter, links.c.state == SubscriptionState.CONFIRMED.value)
+            .order_by(table.c.id)
+        )
+        with self._database.read() as connection:
+            return tuple(_subscriber_of(row) for row in connection.execute(query))
+
+    def subscription(self, subscriber_id: str, newsletter: str) -> Subscription | None:
+        query = _joined().where(links.c.subscriber_id == subscriber_id, links.c.newsletter == newsletter)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _subscription_of(row)
+
+    def unsubscribe(self, subscriber_id: str, newsletter: str, now: datetime) -> bool:
+        """End a subscription; False where there is none or it had ended before."""
+        ended = (
+            update(links)
+            .where(
+                links.c.subscriber_id == subscriber_id,
+                links.c.newsletter == newsletter,
+                links.c.state != SubscriptionState.UNSUBSCRIBED.value,
+            )
+            .values(state=SubscriptionState.UNSUBSCRIBED.value, ended_at=now)
+        )
+        with self._database.begin() as connection:
+            return connection.execute(ended).rowcount > 0
+
+    def remove(self, address: str) -> bool:
+        """Erase a person and all subscriptions; False where nobody has this address.
+
+        Deliveries keep the opaque id, which then names nobody; those still open will be suppressed.
+        """
+        with self._database.begin() as connection:
+            return connection.execute(delete(table).where(table.c.address_folded == address.casefold())).rowcount > 0
+
+    def suppress(self, address_key: str, reason: str, now: datetime) -> None:
+        """Never mail this address again. `address_key` is its keyed hash; the first reason stays."""
+        with self._database.begin() as connection:
+            insert_new(connection, suppression, {"address_key": address_key, "reason": reason, "at": now})
+
+    def suppressed(self, address_key: str) -> bool:
+        with self._database.read() as connection:
+            query = select(suppression.c.address_key).where(suppression.c.address_key == address_key)
+            return connection.execute(query).one_or_none() is not None
+
+    def suppressions(self) -> int:
+        """How many addresses are suppressed."""
+        with self._database.read() as connection:
+            number: int = connection.execute(select(func.count()).select_from(suppression)).scalar_one()
+            return number
+
+
+def _known(connection: Connection, new: Subscriber) -> Subscriber:
+    """The subscriber with this address, written down first where there is none."""
+    values = {"id": new.id, "address": new.address, "address_folded": new.address.casefold(), "name": new.name}
+    insert_new(connection, table, values)
+    return _by_address(connection, new.address) or new
+
+
+def _rename(connection: Connection, known: Subscriber, subscription: Subscription) -> bool:
+    name = subscription.subscriber.name
+    if subscription.state is not SubscriptionState.CONFIRMED or name in {"", known.name}:
+        return False
+    connection.execute(update(table).where(table.c.id == known.id).values(name=name))
+    return True
+
+
+def _subscribe(connection: Connection, subscriber_id: str, subscription: Subscription) -> bool:
+    key = {"subscriber_id": subscriber_id, "newsletter": subscription.newsletter}
+    values = {
+        "state": subscription.state.value,
+        "consent_text": subscription.consent.text,
+        "consent_at": subscription.consent.at,
+        "consent_source": subscription.consent.source,
+        "ended_at": None,
+    }
+    if insert_new(connection, links, key | values) is not None:
+        return True
+    lasting = {subscription.state.value}
+    if subscription.state is SubscriptionState.UNCONFIRMED:
+        lasting.add(SubscriptionState.CONFIRMED.value)
+    renewed = update(links).filter_by(**key).where(links.c.state.not_in(lasting)).values(values)
+    return connection.execute(renewed).rowcount > 0
+
+
+def _by_address(connection: Connection, address: str) -> Subscriber | None:
+    row = connection.execute(select(table).where(table.c.address_folded == address.casefold())).one_or_none()
+    return None if row is None else _subscriber_of(row)
+
+
+def _joined() -> Select[tuple[Any, ...]]:
+    return select(table, *(column for column in links.c if column.name != "subscriber_id")).join(
+        links, links.c.subscriber_id == table.c.id
+    )
+
+
+def _subscriber_of(row: Row[Any]) -> Subscriber:
+    return Subscriber(id=row.id, address=row.address, name=row.name)
+
+
+def _subscription_of(row: Row[Any]) -> Subscription:
+    return Subscription(
+        subscriber=_subscriber_of(row),
+        newsletter=row.newsletter,
+        state=SubscriptionState(row.state),
+        consent=Consent(text=row.consent_text, at=row.consent_at, source=row.consent_source),
+    )

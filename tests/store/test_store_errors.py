@@ -1,0 +1,143 @@
+"""Every public method of the stores, on databases that do not work: a StoreError each time, never a driver's error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from builders import make_article
+from sqlalchemy import make_url, text
+from store_builders import LEASE, NOW, key_of, make_digest, make_subscription
+
+from newsletter.errors import StoreError
+from newsletter.model import Claim, DeliveryState, Outcome, Quarantined
+from newsletter.store.articles import Articles
+from newsletter.store.database import Database, open_database
+from newsletter.store.deliveries import Deliveries
+from newsletter.store.digests import Digests
+from newsletter.store.quarantine import Quarantine
+from newsletter.store.schema import metadata
+from newsletter.store.subscribers import Subscribers
+from newsletter.store.ticks import Ticks
+
+SENT = Outcome(state=DeliveryState.SENT, kind="accepted")
+ENTRY = Quarantined(source="seeds", key="a.txt", code="E-EMPTY", message="empty", line=1, at=NOW)
+CLAIM = Claim(
+    delivery_id=1,
+    digest_id=1,
+    newsletter="weekly",
+    period="2026-W47",
+    subscriber=make_subscription().subscriber,
+    message_id="<1@example.org>",
+    owner="one",
+    lease_until=NOW,
+    attempts=1,
+    created_at=NOW,
+)
+
+READS: dict[str, Callable[[Database], object]] = {
+    "Articles.raw_hashes": lambda database: Articles(database).raw_hashes("seeds"),
+    "Articles.find": lambda database: Articles(database).find("seeds", "a.txt"),
+    "Articles.by_slug": lambda database: Articles(database).by_slug("a"),
+    "Articles.slugs": lambda database: Articles(database).slugs(),
+    "Articles.known_topics": lambda database: Articles(database).known_topics(),
+    "Articles.visible": lambda database: Articles(database).visible(NOW),
+    "Articles.unassigned": lambda database: Articles(database).unassigned("weekly", NOW),
+    "Articles.notices": lambda database: Articles(database).notices(),
+    "Articles.pending_notices": lambda database: Articles(database).pending_notices("weekly"),
+    "Quarantine.entries": lambda database: Quarantine(database).entries(),
+    "Digests.record": lambda database: Digests(database).record("weekly"),
+    "Digests.all": lambda database: Digests(database).all("weekly"),
+    "Digests.latest": lambda database: Digests(database).latest("weekly"),
+    "Digests.mailing": lambda database: Digests(database).mailing(1),
+    "Subscribers.find": lambda database: Subscribers(database).find("ann@example.org"),
+    "Subscribers.list": lambda database: Subscribers(database).list(),
+    "Subscribers.confirmed": lambda database: Subscribers(database).confirmed("weekly"),
+    "Subscribers.subscription": lambda database: Subscribers(database).subscription("id", "weekly"),
+    "Subscribers.suppressed": lambda database: Subscribers(database).suppressed("key"),
+    "Subscribers.suppressions": lambda database: Subscribers(database).suppressions(),
+    "Deliveries.counts": lambda database: Deliveries(database).counts(),
+    "Deliveries.due": lambda database: Deliveries(database).due(NOW),
+    "Deliveries.events": lambda database: Deliveries(database).events(1),
+    "Ticks.last": lambda database: Ticks(database).last(),
+}
+WRITES: dict[str, Callable[[Database], object]] = {
+    "Articles.save": lambda database: Articles(database).save(make_article(), "hash"),
+    "Quarantine.put": lambda database: Quarantine(database).put(ENTRY),
+    "Quarantine.clear": lambda database: Quarantine(database).clear("seeds", "a.txt"),
+    "Digests.add": lambda database: Digests(database).add(
+        make_digest(), settled=(), mailing=None, deliveries=(), now=NOW
+    ),
+    "Digests.close_finished": lambda database: Digests(database).close_finished(),
+    "Subscribers.add": lambda database: Subscribers(database).add(make_subscription()),
+    "Subscribers.unsubscribe": lambda database: Subscribers(database).unsubscribe("id", "weekly", NOW),
+    "Subscribers.remove": lambda database: Subscribers(database).remove("ann@example.org"),
+    "Subscribers.suppress": lambda database: Subscribers(database).suppress("key", "bounced", NOW),
+    "Deliveries.claim": lambda database: Deliveries(database).claim("one", NOW, LEASE, key_of),
+    "Deliveries.finish": lambda database: Deliveries(database).finish(CLAIM, SENT, NOW),
+    "Deliveries.recover": lambda database: Deliveries(database).recover(NOW),
+    "Ticks.record": lambda database: Ticks(database).record(NOW),
+}
+EVERY = READS | WRITES
+
+
+@pytest.fixture
+def hasty(url: str) -> Iterator[Database]:
+    """A database that hardly waits for locks."""
+    database = open_database(url, patience=timedelta(milliseconds=10))
+    yield database
+    database.close()
+
+
+def _refused(call: Callable[[Database], object], database: Database) -> bool:
+    try:
+        call(database)
+    except StoreError as error:
+        return bool(error.message) and error.message.count("\n") == 0
+    return False
+
+
+def _refusals(calls: dict[str, Callable[[Database], object]], database: Database) -> dict[str, bool]:
+    return {name: _refused(call, database) for name, call in calls.items()}
+
+
+def test_every_public_method_is_listed_here() -> None:
+    stores = (Articles, Quarantine, Digests, Subscribers, Deliveries, Ticks)
+    methods = {f"{store.__name__}.{name}" for store in stores for name in vars(store) if not name.startswith("_")}
+    assert methods == set(EVERY)
+
+
+def test_each_of_them_works_on_a_sound_database(database: Database) -> None:
+    """Or else the tests below would prove nothing. Only a digest that is not there has no mailing."""
+    assert [name for name, refused in _refusals(EVERY, database).items() if refused] == ["Digests.mailing"]
+
+
+def test_a_closed_database(database: Database) -> None:
+    database.close()
+    assert _refusals(EVERY, database) == dict.fromkeys(EVERY, True)
+
+
+def test_a_database_that_another_holds_locked(hasty: Database, database: Database) -> None:
+    """SQLite lets readers go on beside a writer; a table locked in PostgreSQL stops them too."""
+    with database.begin() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(text(f"LOCK TABLE {', '.join(metadata.tables)}"))
+        calls = EVERY if database.dialect == "postgresql" else WRITES
+        assert _refusals(calls, hasty) == dict.fromkeys(calls, True)
+    assert not _refused(EVERY["Ticks.record"], hasty)
+
+
+def test_a_damaged_sqlite_file(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    database._reader.dispose()
+    Path(str(make_url(sqlite_url).database)).write_bytes(b"\xde\xad" * 4096)
+    assert _refusals(EVERY, database) == dict.fromkeys(EVERY, True)
+    database.close()
+
+
+def test_a_database_whose_tables_are_gone(database: Database) -> None:
+    with database.begin() as connection:
+        metadata.drop_all(connection)
+    assert _refusals(EVERY, database) == dict.fromkeys(EVERY, True)

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from store_builders import NOW, make_subscription
+
+from newsletter.model import Subscriber, SubscriptionState
+from newsletter.store import schema
+from newsletter.store.database import Database
+from newsletter.store.subscribers import Subscribers
+
+UNCONFIRMED, CONFIRMED, ENDED = (
+    SubscriptionState.UNCONFIRMED,
+    SubscriptionState.CONFIRMED,
+    SubscriptionState.UNSUBSCRIBED,
+)
+
+
+@pytest.fixture
+def store(database: Database) -> Subscribers:
+    return Subscribers(database)
+
+
+def test_a_new_subscription_is_kept_with_its_consent(store: Subscribers) -> None:
+    ann = make_subscription(name="Ann")
+    assert store.add(ann)
+    assert store.find("ann@example.org") == ann.subscriber
+    assert store.subscription(ann.subscriber.id, "weekly") == ann
+    assert store.subscription(ann.subscriber.id, "daily") is None
+    assert store.find("bob@example.org") is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("ann@example.org", "Ann@Example.ORG"), ("stra\u00dfe@example.org", "STRASSE@example.org")],
+)
+def test_an_address_is_one_person_whatever_its_case(store: Subscribers, first: str, second: str) -> None:
+    store.add(make_subscription(first, id="first"))
+    assert store.add(make_subscription(second, "daily", id="second"))
+    assert store.find(second) == Subscriber(id="first", address=first)
+    assert [(one.subscriber.id, one.newsletter) for one in store.list()] == [("first", "daily"), ("first", "weekly")]
+
+
+def test_the_same_again_changes_nothing_and_keeps_the_first_consent(store: Subscribers) -> None:
+    ann = make_subscription()
+    store.add(ann)
+    assert not store.add(make_subscription(consent="Something else."))
+    assert store.list() == (ann,)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "after"),
+    [
+        (UNCONFIRMED, CONFIRMED, CONFIRMED),
+        (ENDED, CONFIRMED, CONFIRMED),
+        (ENDED, UNCONFIRMED, UNCONFIRMED),
+        (CONFIRMED, UNCONFIRMED, CONFIRMED),
+        (UNCONFIRMED, UNCONFIRMED, UNCONFIRMED),
+        (CONFIRMED, ENDED, ENDED),
+    ],
+)
+def test_a_subscription_is_renewed_but_never_undone_by_an_unconfirmed_one(
+    store: Subscribers, before: SubscriptionState, asked: SubscriptionState, after: SubscriptionState
+) -> None:
+    store.add(make_subscription(state=before, consent="before"))
+    changed = store.add(make_subscription(state=asked, consent="asked"))
+    (found,) = store.list()
+    assert changed == (before is not after)
+    assert found.state is after
+    assert found.consent.text == ("asked" if changed else "before")
+
+
+def test_only_a_confirmed_subscription_brings_a_new_name(store: Subscribers) -> None:
+    """A form that anybody can fill in must not rename people."""
+    store.add(make_subscription(name="Ann"))
+    assert store.add(make_subscription(newsletter="daily", name="Mallory", state=UNCONFIRMED))
+    assert store.find("ann@example.org") == make_subscription(name="Ann").subscriber
+    assert store.add(make_subscription(name="Ann Example"))
+    assert store.find("ann@example.org") == make_subscription(name="Ann Example").subscriber
+    assert not store.add(make_subscription(name=""))
+    assert store.find("ann@example.org") == make_subscription(name="Ann Example").subscriber
+
+
+def test_recipients_are_the_confirmed_ones_by_id(store: Subscribers) -> None:
+    for address, state, newsletter in (
+        ("d@example.org", CONFIRMED, "weekly"),
+        ("c@example.org", ENDED, "weekly"),
+        ("b@example.org", CONFIRMED, "daily"),
+        ("a@example.org", CONFIRMED, "weekly"),
+        ("e@example.org", UNCONFIRMED, "weekly"),
+    ):
+        store.add(make_subscription(address, newsletter, state=state))
+    assert [one.address for one in store.confirmed("weekly")] == ["a@example.org", "d@example.org"]
+    assert [one.subscriber.address[0] for one in store.list("weekly")] == ["a", "c", "d", "e"]
+    assert store.confirmed("monthly") == store.list("monthly") == ()
+
+
+def test_unsubscribing_twice_is_once(store: Subscribers, database: Database) -> None:
+    ann = make_subscription()
+    store.add(ann)
+    store.add(make_subscription(newsletter="daily"))
+    assert store.unsubscribe(ann.subscriber.id, "weekly", NOW)
+    assert not store.unsubscribe(ann.subscriber.id, "weekly", NOW + timedelta(days=1))
+    assert not store.unsubscribe("nobody", "weekly", NOW)
+    assert store.subscription(ann.subscriber.id, "weekly") == replace(ann, state=ENDED)
+    assert [one.newsletter for one in store.list() if one.state is CONFIRMED] == ["daily"]
+    with database.read() as connection:
+        ended = connection.execute(select(schema.subscription.c.newsletter, schema.subscription.c.ended_at)).all()
+    assert dict(map(tuple, ended)) == {"weekly": NOW, "daily": None}
+
+
+def test_erasing_a_person_takes_every_subscription_along(store: Subscribers, database: Database) -> None:
+    store.add(make_subscription("Ann@example.org"))
+    store.add(make_subscription("Ann@example.org", "daily"))
+    store.add(make_subscription("bob@example.org"))
+    assert store.remove("ann@EXAMPLE.org")
+    assert not store.remove("ann@example.org")
+    assert store.find("Ann@example.org") is None
+    assert [one.subscriber.address for one in store.list()] == ["bob@example.org"]
+    with database.read() as connection:
+        assert len(connection.execute(select(schema.subscription)).all()) == 1
+
+
+def test_a_suppression_outlives_the_subscriber_and_keeps_its_first_reason(
+    store: Subscribers, database: Database
+) -> None:
+    store.add(make_subscription())
+    assert not store.suppressed("key")
+    store.suppress("key", "bounced", NOW)
+    store.suppress("key", "complaint", NOW + timedelta(days=1))
+    store.remove("ann@example.org")
+    assert store.suppressed("key")
+    assert store.suppressions() == 1
+    with database.read() as connection:
+        assert connection.execute(select(schema.suppression)).all() == [("key", "bounced", NOW)]
