@@ -11,8 +11,6 @@ import pytest
 from builders import make_article, make_site, make_summary
 from hypothesis import given
 from hypothesis import strategies as st
-from newsletter.store.articles import Articles
-from newsletter.store.quarantine import Quarantine
 
 from newsletter.errors import DocumentError
 from newsletter.ingest import content_hash, ingest, mint, notice_of, publication, revise, slug_for
@@ -27,7 +25,9 @@ from newsletter.model import (
     Status,
     Summary,
 )
+from newsletter.store.articles import Articles
 from newsletter.store.database import open_database
+from newsletter.store.quarantine import Quarantine
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SITE = make_site()

@@ -7,8 +7,10 @@ readers go on beside them; `synchronous=FULL` because a claim that a power cut f
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from newsletter.store.schema import REVISION
 
 PATIENCE = timedelta(seconds=5)  #: how long to wait for a lock that another process holds
 
+_PAUSE = timedelta(milliseconds=50)
 _WRONG_URL = "use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 _READING = {"newsletter_reading": True}
 
@@ -150,25 +153,39 @@ def _sqlite(url: URL, patience: timedelta) -> Engine:
     path = Path(str(url.database))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its side files the mode of this one
+        # A file that exists is not touched: closing it would drop the locks that this process holds on it (POSIX).
+        # SQLite gives its side files the mode of this one.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
-        raise StoreError(f"database: {path} cannot be opened for reading and writing ({error.strerror})") from error
-    engine = create_engine(
-        url,
-        connect_args={"timeout": patience.total_seconds()},
-        hide_parameters=True,
-        max_overflow=-1,
-    )
-    event.listen(engine, "connect", _prepare)
+        raise StoreError(f"database: {path} cannot be created ({error.strerror})") from error
+    engine = create_engine(url, hide_parameters=True, max_overflow=-1)
+    event.listen(engine, "connect", lambda connection, _record: _prepare(connection, patience))
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _prepare(connection: Any, _record: object) -> None:
+def _prepare(connection: sqlite3.Connection, patience: timedelta) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself; `_begin` does
-    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA busy_timeout=0")
+    _write_ahead(connection, attempts=1 + patience // _PAUSE)
+    connection.execute(f"PRAGMA busy_timeout={patience // timedelta(milliseconds=1)}")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _write_ahead(connection: sqlite3.Connection, attempts: int) -> None:
+    """Set the file's journal mode. SQLite itself does not always wait for the lock that this takes, so we do."""
+    while True:
+        attempts -= 1
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if attempts <= 0 or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # the rest says why it is busy
+                raise
+            time.sleep(_PAUSE.total_seconds())
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Timer
 
 import pytest
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, make_url, select, text
 
 from newsletter.errors import StoreError
 from newsletter.store.database import Database, insert_new, open_database, upsert
@@ -156,8 +159,40 @@ class TestSqlite:
             open_database(f"sqlite:///{path}")
 
     def test_a_folder_in_place_of_the_file(self, tmp_path: Path) -> None:
-        with pytest.raises(StoreError, match="cannot be opened"):
+        with pytest.raises(StoreError, match="unable to open"):
             open_database(f"sqlite:///{tmp_path}")
+
+    def test_a_file_in_place_of_the_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "var").touch()
+        with pytest.raises(StoreError, match=r"newsletter\.db cannot be created"):
+            open_database(f"sqlite:///{tmp_path / 'var' / 'newsletter.db'}")
+
+    def test_a_file_that_is_busy_at_the_start_is_waited_for(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path / 'busy.db'}"
+        other = sqlite3.connect(tmp_path / "busy.db", isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN EXCLUSIVE")
+        begun = time.monotonic()
+        with pytest.raises(StoreError, match="locked"):
+            open_database(url, patience=timedelta(milliseconds=300))
+        assert 0.3 <= time.monotonic() - begun < 3
+        release = Timer(0.3, other.execute, ["COMMIT"])
+        release.start()
+        open_database(url).close()
+        release.join()
+        other.close()
+
+    def test_opening_a_file_again_keeps_the_locks_that_this_process_has(self, sqlite_url: str) -> None:
+        """POSIX drops a process's locks on a file as soon as it closes the file once, by whatever name."""
+        path = make_url(sqlite_url).database
+        held = sqlite3.connect(str(path), isolation_level=None)
+        held.execute("PRAGMA journal_mode=DELETE")
+        held.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            open_database(sqlite_url, patience=timedelta(milliseconds=20))
+        program = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+        other = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, check=False)
+        assert b"locked" in other.stderr
+        held.close()
 
     def test_many_processes_may_start_at_once(self, tmp_path: Path) -> None:
         program = "import sys; from newsletter.store.database import open_database; open_database(sys.argv[1]).close()"
