@@ -490,6 +490,19 @@ class NewDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewDigest:
+    """A digest to be written down with all that belongs to it.
+
+    `settled` are ids of notices that need not be shown any more, because the articles tell them.
+    """
+
+    digest: Digest
+    settled: tuple[str, ...] = ()
+    mailing: Mailing | None = None
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A delivery that one owner holds until `lease_until`. `attempts` counts this one."""
 

@@ -1,7 +1,8 @@
 """The second verb: what is due becomes recorded digests, and what is recorded becomes files.
 
 Which digests are due is decided by `periods.plan` over the record; which articles go in, by `digest.compose`. Each
-digest is written down in one transaction together with its mailing and its deliveries, so there is no half of one.
+digest is written down together with its mailing and its deliveries, and all that are due of a newsletter in one transaction,
+so there is no half of one.
 Files are a pure function of the store and are written only where their bytes differ.
 """
 
@@ -23,6 +24,7 @@ from newsletter.model import (
     DigestRecord,
     Mailing,
     NewDelivery,
+    NewDigest,
     Newsletter,
     Notice,
     NoticeItem,
@@ -41,15 +43,7 @@ class ArticleStore(Protocol):
 
 class DigestStore(Protocol):
     def record(self, newsletter: str) -> tuple[DigestRecord, ...]: ...
-    def add(
-        self,
-        digest: Digest,
-        *,
-        settled: Sequence[str],
-        mailing: Mailing | None,
-        deliveries: Sequence[NewDelivery],
-        now: datetime,
-    ) -> int | None: ...
+    def add(self, chain: Sequence[NewDigest], now: datetime) -> tuple[int, ...] | None: ...
 
 
 class Recipients(Protocol):
@@ -142,33 +136,38 @@ def compose_chain(
 
 
 def publish(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Published | Refused, ...]:
-    """Record every digest that is due. A refused one ends the chain for now: its window must close first."""
-    done: list[Published | Refused] = []
+    """Record every digest that is due, in one transaction; nothing where another process was faster.
+
+    A refused digest ends the chain for now: its window must close before the next one can begin.
+    """
+    ready: list[NewDigest] = []
+    refused: list[Refused] = []
     for draft in compose_due(newsletter, press, now):
-        result = _record(draft, press, now)
-        if result is not None:
-            done.append(result)
-        if not isinstance(result, Published):
-            break
-    return tuple(done)
-
-
-def _record(draft: Draft, press: Press, now: datetime) -> Published | Refused | None:
-    """None where another process was faster: what follows must be thought over again."""
-    digest, mailing = draft.digest, None
-    if digest.planned.mailed and not digest.empty:
         try:
-            mailing = press.compile_mailing(digest)
+            ready.append(_prepare(draft, press))
         except (MailError, TemplateError) as error:
-            return Refused(planned=digest.planned, message=error.message)
-    deliveries = () if mailing is None else _deliveries(digest, press)
-    if press.digests.add(digest, settled=draft.settled, mailing=mailing, deliveries=deliveries, now=now) is None:
-        return None
+            refused.append(Refused(planned=draft.digest.planned, message=error.message))
+            break
+    if ready and press.digests.add(ready, now) is None:
+        return ()
+    return (*map(_published, ready), *refused)
+
+
+def _prepare(draft: Draft, press: Press) -> NewDigest:
+    digest = draft.digest
+    if digest.empty or not digest.planned.mailed:
+        return NewDigest(digest=digest, settled=draft.settled)
+    mailing = press.compile_mailing(digest)
+    return NewDigest(digest=digest, settled=draft.settled, mailing=mailing, deliveries=_deliveries(digest, press))
+
+
+def _published(new: NewDigest) -> Published:
+    digest = new.digest
     return Published(
         planned=digest.planned,
         articles=len(digest.placed),
         notices=len(digest.notices),
-        deliveries=len(deliveries),
+        deliveries=len(new.deliveries),
     )
 
 

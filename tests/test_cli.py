@@ -19,12 +19,11 @@ HEAVY = ("premailer", "sqlalchemy", "jinja2", "feedgen", "apscheduler", "pydanti
 
 def test_help_answers_within_100_ms() -> None:
     """The best of ten, since other work on the machine can only slow it down."""
+    unmeasured = {name: value for name, value in environment().items() if not name.startswith("COVERAGE")}
     times = []
     for _ in range(10):
         begun = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "newsletter", "--help"], check=True, capture_output=True, env=environment()
-        )
+        subprocess.run([sys.executable, "-m", "newsletter", "--help"], check=True, capture_output=True, env=unmeasured)
         times.append(time.perf_counter() - begun)
     assert min(times) < 0.1
 

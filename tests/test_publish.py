@@ -145,6 +145,13 @@ def test_a_planner_that_was_overtaken_records_nothing(bench: Bench) -> None:
     assert len(bench.digests.record("daily")) == 1
 
 
+def test_a_refused_newest_digest_lets_the_back_issues_stand(bench: Bench) -> None:
+    bench.shelve(_article("a", 17), _article("b", 19))
+    results = publish(DAILY, bench.press_with(_refuse), NOW)
+    assert [type(result) for result in results] == [Published, Published, Refused]
+    assert [planned.mailed for planned in due(DAILY, bench.press, NOW)] == [True]
+
+
 def test_what_is_due_is_asked_without_changing_anything(bench: Bench) -> None:
     bench.shelve(_article("a", 18))
     assert [planned.period for planned in due(DAILY, bench.press, NOW)] == ["2026-11-18", "2026-11-19"]

@@ -367,7 +367,7 @@ def test_in_every_history_windows_tile_and_each_article_is_in_exactly_one_digest
         sys.stdout.write(f"\nschedule: {', '.join(f'{count} {name}' for name, count in seen.most_common())}\n")
     assert seen["histories"] >= HISTORIES
     for rare in ("refused", "operator agreed", "refused by a key", "crash", "catch-up"):
-        assert seen[rare] > HISTORIES // 20, f"hardly any history has: {rare}"
+        assert seen[rare] > HISTORIES // 50, f"hardly any history has: {rare}"
 
 
 def only_dated_inside_the_window(

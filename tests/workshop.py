@@ -54,6 +54,7 @@ def open_workshop(folder: Path, *, seeds: Path = ROOT / "seeds") -> Workshop:
 
 
 def environment() -> dict[str, str]:
+    """Ours, without a developer's settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")} | {
         "PYTHONPATH": str(ROOT)
     }

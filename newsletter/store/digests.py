@@ -1,7 +1,7 @@
 """The record of digests: what was put together, from which window, and the email made of it.
 
 A digest is written down whole or not at all: its row, its articles, its notices, its mailing and one delivery for each
-recipient are one transaction. States: `ready` (has deliveries, none tried), `sending`, `done`, and `empty`.
+recipient are one transaction, and so is a chain of them. States: `ready` (has deliveries, none tried), `sending`, `done`, and `empty`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, insert, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
 
 from newsletter.errors import StoreError
 from newsletter.model import (
@@ -20,6 +20,7 @@ from newsletter.model import (
     DigestRecord,
     Mailing,
     NewDelivery,
+    NewDigest,
     NoticeItem,
     Place,
     Placed,
@@ -67,37 +68,22 @@ class Digests:
                 for row in connection.execute(query)
             )
 
-    def add(
-        self,
-        digest: Digest,
-        *,
-        settled: Sequence[str],
-        mailing: Mailing | None,
-        deliveries: Sequence[NewDelivery],
-        now: datetime,
-    ) -> int | None:
-        """Write down a digest with all that belongs to it; its id.
+    def add(self, chain: Sequence[NewDigest], now: datetime) -> tuple[int, ...] | None:
+        """Write down digests of one newsletter that follow one another, all of them or none; their ids.
 
-        None where another planner has recorded a digest of the same period or the same window start: then nothing is
-        written. `settled` are ids of notices that need not be shown any more, because the articles tell them.
+        None where another planner was faster: where the first does not begin at the end of the newest in the record, or
+        a period or a window start is taken. All or none, because a part of a new newsletter's back issues would look
+        like an outage to the next planner, who would mail the rest.
         Raises StoreError also where an article or a notice was in a digest of this newsletter before.
         """
-        if deliveries and mailing is None:
-            raise StoreError(
-                f"digest {digest.planned.newsletter} {digest.planned.period}: deliveries without a mailing"
-            )
-        with self._database.begin() as connection:
-            row = insert_new(connection, table, _values(digest, mailed=bool(deliveries), now=now))
-            if row is None:
-                return None
-            number: int = row.id
-            _insert_contents(connection, number, digest, settled)
-            if mailing is not None:
-                values = {"digest_id": number, "subject": mailing.subject, "template": mailing.template}
-                connection.execute(insert(schema.mailing).values(values))
-            if deliveries:
-                connection.execute(insert(schema.delivery), [_delivery(number, one, now) for one in deliveries])
-            return number
+        _check(chain)
+        try:
+            with self._database.begin() as connection:
+                if chain and not _continues(connection, chain[0].digest.planned):
+                    return None
+                return tuple(_add(connection, one, now) for one in chain)
+        except _OvertakenError:
+            return None
 
     def all(self, newsletter: str) -> tuple[RecordedDigest, ...]:
         """Every digest of `newsletter`, oldest first."""
@@ -144,6 +130,39 @@ class Digests:
             )
             for row in rows
         )
+
+
+class _OvertakenError(Exception):
+    """Another planner has recorded this digest; what was begun is rolled back."""
+
+
+def _check(chain: Sequence[NewDigest]) -> None:
+    for one in chain:
+        if one.deliveries and one.mailing is None:
+            planned = one.digest.planned
+            raise StoreError(f"digest {planned.newsletter} {planned.period}: deliveries without a mailing")
+
+
+def _continues(connection: Connection, planned: PlannedDigest) -> bool:
+    if connection.dialect.name == "postgresql":
+        # One planner of a newsletter at a time, for the record may be empty and then there is no row to lock.
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"digests of {planned.newsletter}"))))
+    newest = select(func.max(table.c.window_end)).where(table.c.newsletter == planned.newsletter)
+    return connection.execute(newest).scalar() in {None, planned.window_start}
+
+
+def _add(connection: Connection, new: NewDigest, now: datetime) -> int:
+    row = insert_new(connection, table, _values(new.digest, mailed=bool(new.deliveries), now=now))
+    if row is None:
+        raise _OvertakenError
+    number: int = row.id
+    _insert_contents(connection, number, new.digest, new.settled)
+    if new.mailing is not None:
+        values = {"digest_id": number, "subject": new.mailing.subject, "template": new.mailing.template}
+        connection.execute(insert(schema.mailing).values(values))
+    if new.deliveries:
+        connection.execute(insert(schema.delivery), [_delivery(number, one, now) for one in new.deliveries])
+    return number
 
 
 def _values(digest: Digest, *, mailed: bool, now: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from newsletter.model import (
     Digest,
     Mailing,
     NewDelivery,
+    NewDigest,
     Notice,
     NoticeItem,
     Place,
@@ -111,6 +112,21 @@ def make_deliveries(addresses: Sequence[str], planned: PlannedDigest | None = No
     )
 
 
+def add_digest(
+    store: Digests,
+    digest: Digest,
+    *,
+    settled: Sequence[str] = (),
+    mailing: Mailing | None = None,
+    deliveries: Sequence[NewDelivery] = (),
+    now: datetime = NOW,
+) -> int | None:
+    """Record one digest; its id, or None where another planner was faster."""
+    new = NewDigest(digest=digest, settled=tuple(settled), mailing=mailing, deliveries=tuple(deliveries))
+    added = store.add([new], now)
+    return None if added is None else added[0]
+
+
 def post(
     database: Database,
     article: Article,
@@ -125,7 +141,8 @@ def post(
     subscribers = Subscribers(database)
     for address in addresses:
         subscribers.add(make_subscription(address, planned.newsletter))
-    number = Digests(database).add(
+    number = add_digest(
+        Digests(database),
         make_digest(planned, articles=[article]),
         settled=(),
         mailing=make_mailing(planned),

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from builders import make_article, make_notice, make_summary
-from store_builders import NOW, make_digest, make_planned
+from store_builders import NOW, add_digest, make_digest, make_planned
 
 from newsletter.errors import StoreError
 from newsletter.model import Facts, NoticeItem, Status
@@ -114,8 +114,13 @@ def test_unassigned_are_the_visible_ones_that_this_newsletter_never_carried(
     for article in (carried, elsewhere, fresh, make_article("gone", status=Status.WITHDRAWN)):
         store.save(article, "hash")
     for planned, article in ((make_planned("weekly"), carried), (make_planned("daily"), elsewhere)):
-        Digests(database).add(
-            make_digest(planned, articles=[article]), settled=(), mailing=None, deliveries=(), now=NOW
+        add_digest(
+            Digests(database),
+            make_digest(planned, articles=[article]),
+            settled=(),
+            mailing=None,
+            deliveries=(),
+            now=NOW,
         )
     assert store.unassigned("weekly", NOW) == (fresh, elsewhere)
     assert store.unassigned("daily", NOW) == (fresh, carried)
@@ -132,12 +137,12 @@ def test_pending_notices_are_about_what_was_carried_and_not_yet_told(store: Arti
     store.save(never, "hash", make_notice(never))
     digests = Digests(database)
     first = make_digest(make_planned(number=46), articles=[carried])
-    digests.add(first, settled=[settled.id], mailing=None, deliveries=(), now=NOW)
+    add_digest(digests, first, settled=[settled.id], mailing=None, deliveries=(), now=NOW)
     assert store.pending_notices("weekly") == (
         NoticeItem(notice=early, article=carried),
         NoticeItem(notice=late, article=carried),
     )
     assert store.pending_notices("daily") == ()
     second = make_digest(make_planned(number=47), notices=[(early, carried)])
-    digests.add(second, settled=(), mailing=None, deliveries=(), now=NOW)
+    add_digest(digests, second, settled=(), mailing=None, deliveries=(), now=NOW)
     assert store.pending_notices("weekly") == (NoticeItem(notice=late, article=carried),)

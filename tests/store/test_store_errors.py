@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from builders import make_article
 from sqlalchemy import make_url, text
-from store_builders import LEASE, NOW, key_of, make_digest, make_subscription
+from store_builders import LEASE, NOW, add_digest, key_of, make_digest, make_subscription
 
 from newsletter.errors import StoreError
 from newsletter.model import Claim, DeliveryState, Outcome, Quarantined
@@ -67,8 +67,8 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Articles.save": lambda database: Articles(database).save(make_article(), "hash"),
     "Quarantine.put": lambda database: Quarantine(database).put(ENTRY),
     "Quarantine.clear": lambda database: Quarantine(database).clear("seeds", "a.txt"),
-    "Digests.add": lambda database: Digests(database).add(
-        make_digest(), settled=(), mailing=None, deliveries=(), now=NOW
+    "Digests.add": lambda database: add_digest(
+        Digests(database), make_digest(), settled=(), mailing=None, deliveries=(), now=NOW
     ),
     "Digests.close_finished": lambda database: Digests(database).close_finished(),
     "Subscribers.add": lambda database: Subscribers(database).add(make_subscription()),
