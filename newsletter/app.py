@@ -37,6 +37,7 @@ from newsletter.model import (
     Mailing,
     Message,
     Newsletter,
+    NoticeItem,
     Outcome,
     PlannedDigest,
     Quarantined,
@@ -191,7 +192,7 @@ class App:
         )
         if state == self._written:
             return None
-        files = self._files(articles, digests)
+        files = self._files(articles, self._articles.notices(now), digests)
         written = write_files(Path(self.config.paths.public), files, owned=_OWNED)
         self._written = state
         return written
@@ -203,7 +204,7 @@ class App:
         return tuple(digest for digest in digests if not digest.empty)
 
     def _files(
-        self, articles: tuple[Article, ...], digests: dict[str, tuple[Digest, ...]]
+        self, articles: tuple[Article, ...], notices: tuple[NoticeItem, ...], digests: dict[str, tuple[Digest, ...]]
     ) -> Iterator[tuple[str, bytes]]:
         site, templates = self.site, self.templates
         for article in articles:
@@ -215,7 +216,7 @@ class App:
                 yield f"digests/{newsletter.slug}/{digest.planned.period}/index.html", page.encode()
             feed = digests_feed(newsletter, digests[newsletter.slug], site, templates)
             yield from _feed_files(f"feeds/newsletters/{newsletter.slug}", feed)
-        yield from _feed_files("feeds/articles", articles_feed(articles, site, templates))
+        yield from _feed_files("feeds/articles", articles_feed(articles, notices, site, templates))
         yield "feeds/index.html", feeds_page(self.newsletters, site, templates).encode()
         latest = [(each, digests[each.slug][-1] if digests[each.slug] else None) for each in self.newsletters]
         yield "index.html", front_page(latest, articles[:12], site, templates).encode()

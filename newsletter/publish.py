@@ -26,7 +26,6 @@ from newsletter.model import (
     NewDelivery,
     NewDigest,
     Newsletter,
-    Notice,
     NoticeItem,
     PlannedDigest,
     Subscriber,
@@ -37,7 +36,7 @@ from newsletter.periods import placed_in_time, plan
 class ArticleStore(Protocol):
     def visible(self, now: datetime) -> tuple[Article, ...]: ...
     def unassigned(self, newsletter: str, now: datetime) -> tuple[Article, ...]: ...
-    def notices(self) -> tuple[Notice, ...]: ...
+    def notices(self, now: datetime) -> tuple[NoticeItem, ...]: ...
     def pending_notices(self, newsletter: str) -> tuple[NoticeItem, ...]: ...
 
 
@@ -104,7 +103,7 @@ def compose_due(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Dr
         planned,
         candidates=press.articles.unassigned(newsletter.slug, now),
         pending=press.articles.pending_notices(newsletter.slug),
-        notices=press.articles.notices(),
+        notices=press.articles.notices(now),
     )
 
 
@@ -114,7 +113,7 @@ def compose_chain(
     *,
     candidates: Iterable[Article],
     pending: Iterable[NoticeItem],
-    notices: Sequence[Notice],
+    notices: Sequence[NoticeItem],
 ) -> tuple[Draft, ...]:
     """Digests one after another: what one carries, the next does not. Pure.
 
@@ -125,13 +124,13 @@ def compose_chain(
     for step in planned:
         shown = [item for item in waiting if item.notice.published < step.window_end]
         digest = compose(newsletter, step, left, shown)
-        carried = {placed.article.id: placed.article for placed in digest.placed}
-        told = [notice for notice in notices if notice.article_id in carried]
-        settled = tuple(notice.id for notice in told if notice.published < step.window_end)
+        carried = {placed.article.id for placed in digest.placed}
+        told = [item for item in notices if item.article.id in carried]
+        settled = tuple(item.notice.id for item in told if item.notice.published < step.window_end)
         drafts.append(Draft(digest=digest, settled=settled))
         left = [article for article in left if article.id not in carried]
         waiting = [item for item in waiting if item not in shown]
-        waiting += [NoticeItem(notice=n, article=carried[n.article_id]) for n in told if n.id not in settled]
+        waiting += [item for item in told if item.notice.id not in settled]
     return tuple(drafts)
 
 

@@ -223,7 +223,7 @@ def test_a_revision_is_told_and_a_notice_is_kept(stores: tuple[Articles, Quarant
     later = NOW + timedelta(days=1)
     report = ingest(_Shelf((_Raw("a", b"A", b"wrong number"),)), articles, quarantine, site=SITE, now=later)
     assert report.revised == ("a",)
-    assert [notice.text for notice in articles.notices()] == ["wrong number"]
+    assert [item.notice.text for item in articles.notices(later)] == ["wrong number"]
     report = ingest(_Shelf((_Raw("a", b"A ", b"wrong number"),)), articles, quarantine, site=SITE, now=later)
     assert report.unchanged == ("a",)
-    assert len(articles.notices()) == 1
+    assert len(articles.notices(later)) == 1

@@ -195,7 +195,8 @@ def test_in_a_chain_each_article_and_each_notice_is_told_once(days: list[int], t
         if which < len(articles)
     ]
     chain = [_planned(day) for day in range(1, 20)]
-    drafts = compose_chain(DAILY, chain, candidates=articles, pending=(), notices=notices)
+    about = [NoticeItem(notice=n, article=next(a for a in articles if a.id == n.article_id)) for n in notices]
+    drafts = compose_chain(DAILY, chain, candidates=articles, pending=(), notices=about)
     carried = [placed.article.id for draft in drafts for placed in draft.digest.placed]
     assert sorted(carried) == sorted(article.id for article in articles)
     shown = [item.notice.id for draft in drafts for item in draft.digest.notices]

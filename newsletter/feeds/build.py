@@ -6,17 +6,21 @@ import html
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from newsletter.model import Article, Category, Digest, Entry, Feed, Link, Newsletter, Site, Status
+from newsletter.model import Article, Category, Digest, Entry, Feed, Link, Newsletter, NoticeItem, Site, Status
 from newsletter.templating import Templates
 
 _ATOM = "application/atom+xml"
 _AFTER = timedelta(microseconds=1)
 
 
-def articles_feed(articles: Sequence[Article], site: Site, templates: Templates) -> Feed:
-    """Every article whole, the last changed first. Withdrawn articles have no entry."""
+def articles_feed(articles: Sequence[Article], notices: Sequence[NoticeItem], site: Site, templates: Templates) -> Feed:
+    """Every article whole and every notice, the last changed first. Withdrawn articles have no entry.
+
+    A notice is an entry of its own beside the changed article: most readers do not show a changed entry again.
+    """
     told = [article for article in articles if article.status is not Status.WITHDRAWN]
     entries = [_article_entry(article, site, templates) for article in told]
+    entries += [_notice_entry(item, site, templates) for item in notices]
     entries.sort(key=lambda entry: (entry.updated, entry.id), reverse=True)
     return _feed(site, site.title, site.description, "feed/articles", "feeds/articles.atom", entries)
 
@@ -68,6 +72,24 @@ def _article_entry(article: Article, site: Site, templates: Templates) -> Entry:
             Category(term=topic, label=topic, scheme=site.tag("topic"))
             for topic in dict.fromkeys(article.summary.topics)
         ),
+    )
+
+
+def _notice_entry(item: NoticeItem, site: Site, templates: Templates) -> Entry:
+    notice, article = item.notice, item.article
+    title = _plain(templates, "web/heading.html", article=article, status=notice.status)
+    gone = article.status is Status.WITHDRAWN
+    about = site.url() if gone else site.article_url(article.slug)
+    page = Link(href=about, rel="alternate", type="text/html", title=title, hreflang=site.language)
+    return Entry(
+        id=notice.id,
+        title=title,
+        published=notice.published,
+        updated=notice.published + _AFTER,  # the article itself may have changed at that very moment
+        links=(page,) if gone else (page, Link(href=about, rel="related", title=article.title)),
+        summary=" ".join(notice.text.split()),
+        content=templates.render("web/notice_body.html", notice=notice, article=article, url=about, gone=gone).strip(),
+        author=site.author,
     )
 
 

@@ -12,6 +12,7 @@ REQUIRED_TEMPLATES = (
     "web/feeds.html",
     "web/front.html",
     "web/heading.html",
+    "web/notice_body.html",
     "web/parts.html",
     "web/study_url.html",
     "web/style.css",

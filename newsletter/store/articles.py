@@ -61,11 +61,11 @@ class Articles:
         carried = exists().where(digest_article.c.newsletter == newsletter, digest_article.c.article_id == table.c.id)
         return self._many(_newest_first().where(_visible(now), ~carried))
 
-    def notices(self) -> tuple[Notice, ...]:
-        """Every notice, oldest first, then by id."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(notice_table).order_by(notice_table.c.published, notice_table.c.id))
-            return tuple(notice_of(row) for row in rows)
+    def notices(self, now: datetime) -> tuple[NoticeItem, ...]:
+        """Every notice with its article, but those about articles held back until later. Oldest first, then by id."""
+        return self._notices(
+            select(notice_table).join(table, table.c.id == notice_table.c.article_id).where(_free(now))
+        )
 
     def pending_notices(self, newsletter: str) -> tuple[NoticeItem, ...]:
         """Notices about articles that `newsletter` carried, which its readers have not been told. Oldest first."""
@@ -73,14 +73,12 @@ class Articles:
             digest_article.c.newsletter == newsletter, digest_article.c.article_id == notice_table.c.article_id
         )
         told = exists().where(digest_notice.c.newsletter == newsletter, digest_notice.c.notice_id == notice_table.c.id)
-        waiting = (
-            select(notice_table)
-            .join(digest_article, carried)
-            .where(~told)
-            .order_by(notice_table.c.published, notice_table.c.id)
-        )
+        return self._notices(select(notice_table).join(digest_article, carried).where(~told))
+
+    def _notices(self, query: Select[tuple[object, ...]]) -> tuple[NoticeItem, ...]:
         with self._database.read() as connection:
-            notices = [notice_of(row) for row in connection.execute(waiting)]
+            ordered = query.order_by(notice_table.c.published, notice_table.c.id)
+            notices = [notice_of(row) for row in connection.execute(ordered)]
             wanted = select(table).where(table.c.id.in_({notice.article_id for notice in notices}))
             articles = {row.id: article_of(row) for row in connection.execute(wanted)}
         return tuple(NoticeItem(notice=notice, article=articles[notice.article_id]) for notice in notices)
@@ -100,7 +98,9 @@ def _newest_first() -> Select[tuple[object, ...]]:
 
 
 def _visible(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        or_(table.c.publish_after.is_(None), table.c.publish_after <= now),
-        table.c.status != Status.WITHDRAWN.value,
-    )
+    return and_(_free(now), table.c.status != Status.WITHDRAWN.value)
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    """Not held back."""
+    return or_(table.c.publish_after.is_(None), table.c.publish_after <= now)

@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 
 
 def entry_of(article: Article, site: Site = SITE) -> Entry:
-    (entry,) = articles_feed([article], site, TEMPLATES).entries
+    (entry,) = articles_feed([article], [], site, TEMPLATES).entries
     return entry
 
 
@@ -45,7 +45,7 @@ def retracted(**changes: object) -> Article:
 
 
 def test_the_feed_says_whose_it_is() -> None:
-    feed = articles_feed([make_article()], SITE, TEMPLATES)
+    feed = articles_feed([make_article()], [], SITE, TEMPLATES)
     assert feed.id == "tag:example.org,2026:feed/articles"
     assert [(link.rel, link.href) for link in feed.links] == [
         ("self", "https://example.org/digest/feeds/articles.atom"),
@@ -56,7 +56,7 @@ def test_the_feed_says_whose_it_is() -> None:
 
 
 def test_a_contact_that_is_a_page_is_no_address() -> None:
-    assert articles_feed([], make_site(contact="https://example.org/@us"), TEMPLATES).author_email == ""
+    assert articles_feed([], [], make_site(contact="https://example.org/@us"), TEMPLATES).author_email == ""
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_contact_that_is_a_page_is_no_address() -> None:
     [("2026", (2026, 1, 1)), ("2026-08", (2026, 8, 1)), ("2026-08-02", (2026, 8, 2))],
 )
 def test_an_empty_feed_was_updated_when_the_site_began(tag_date: str, beginning: tuple[int, int, int]) -> None:
-    feed = articles_feed([], make_site(tag_date=tag_date), TEMPLATES)
+    feed = articles_feed([], [], make_site(tag_date=tag_date), TEMPLATES)
     assert feed.updated == datetime(*beginning, tzinfo=UTC)
     assert problems(write(feed)) == []
 
@@ -72,10 +72,10 @@ def test_an_empty_feed_was_updated_when_the_site_began(tag_date: str, beginning:
 def test_the_last_changed_stands_first_and_dates_the_feed() -> None:
     old, new = make_article("a"), make_article("b")
     changed = replace(old, updated=new.updated + DAY)
-    feed = articles_feed([new, changed], SITE, TEMPLATES)
+    feed = articles_feed([new, changed], [], SITE, TEMPLATES)
     assert [entry.id for entry in feed.entries] == [changed.id, new.id]
     assert feed.updated == changed.updated
-    assert feed == articles_feed([changed, new], SITE, TEMPLATES)
+    assert feed == articles_feed([changed, new], [], SITE, TEMPLATES)
 
 
 def test_an_entry_is_the_whole_article() -> None:
@@ -182,7 +182,7 @@ def test_a_correction_or_concern_stands_before_the_findings(status: Status, titl
 
 
 def test_a_withdrawn_article_has_no_entry() -> None:
-    assert articles_feed([make_article(status=Status.WITHDRAWN)], SITE, TEMPLATES).entries == ()
+    assert articles_feed([make_article(status=Status.WITHDRAWN)], [], SITE, TEMPLATES).entries == ()
 
 
 def test_a_revised_article_says_when_it_changed() -> None:
@@ -220,7 +220,7 @@ def test_an_article_of_which_little_is_known_is_whole_all_the_same() -> None:
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_articles_make_valid_feeds(text: str) -> None:
     feed = articles_feed(
-        [hostile_article(text=text), make_article(updated=make_article().updated + DAY)], SITE, TEMPLATES
+        [hostile_article(text=text), make_article(updated=make_article().updated + DAY)], [], SITE, TEMPLATES
     )
     xml = write(feed)
     assert problems(xml) == []
@@ -336,3 +336,28 @@ def test_hostile_articles_make_valid_digests() -> None:
     feed = digests_feed(make_newsletter(), [digest], SITE, TEMPLATES)
     assert problems(write(feed)) == []
     assert "<script" not in feed.entries[0].content
+
+
+# -- notices ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_notice_is_an_entry_of_its_own_beside_the_changed_article() -> None:
+    article = make_article(facts=Facts(status=Status.RETRACTED, notice="The numbers were wrong."))
+    notice = make_notice(article, status=Status.RETRACTED, text="The <numbers> were wrong.")
+    feed = articles_feed([article], [NoticeItem(notice=notice, article=article)], SITE, TEMPLATES)
+    told, changed = sorted(feed.entries, key=lambda entry: entry.id != notice.id)
+    assert (told.id, told.published) == (notice.id, notice.published)
+    assert told.title == f"Retracted: {article.title}"
+    assert "The &lt;numbers&gt; were wrong." in told.content
+    assert {link.rel for link in told.links} == {"alternate", "related"}
+    assert changed.id == article.id
+    assert told.updated != changed.updated
+    assert problems(write(feed)) == []
+
+
+def test_a_notice_of_a_withdrawn_article_leads_to_no_dead_page() -> None:
+    article = make_article(status=Status.WITHDRAWN)
+    notice = make_notice(article, status=Status.WITHDRAWN)
+    (told,) = articles_feed([article], [NoticeItem(notice=notice, article=article)], SITE, TEMPLATES).entries
+    assert article.slug not in told.content
+    assert [link.href for link in told.links] == [SITE.url()]

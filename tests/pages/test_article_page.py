@@ -64,7 +64,7 @@ def test_a_page_tells_the_whole_article_in_order() -> None:
 
 def test_the_page_and_the_feed_entry_tell_the_same() -> None:
     article = make_article(credibility=4, interest=3)
-    (entry,) = articles_feed([article], SITE, TEMPLATES).entries
+    (entry,) = articles_feed([article], [], SITE, TEMPLATES).entries
     page = page_of(article)
     for line in entry.content.splitlines():
         assert line.removesuffix("</li>") in page

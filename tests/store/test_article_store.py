@@ -63,7 +63,7 @@ def test_an_article_and_its_notice_are_saved_together_or_not_at_all(store: Artic
     assert store.slugs() == set()
     notice = make_notice(article)
     store.save(article, "hash", notice)
-    assert store.notices() == (notice,)
+    assert [item.notice for item in store.notices(NOW)] == [notice]
 
 
 def test_a_notice_that_is_there_stays_as_it_is(store: Articles) -> None:
@@ -71,7 +71,7 @@ def test_a_notice_that_is_there_stays_as_it_is(store: Articles) -> None:
     notice = make_notice(article)
     store.save(article, "hash", notice)
     store.save(article, "hash", replace(notice, published=notice.published + timedelta(days=1)))
-    assert store.notices() == (notice,)
+    assert [item.notice for item in store.notices(NOW)] == [notice]
 
 
 def test_notices_come_oldest_first(store: Articles) -> None:
@@ -81,7 +81,7 @@ def test_notices_come_oldest_first(store: Articles) -> None:
     retracted = make_notice(article, status=Status.RETRACTED, published=NOW - timedelta(days=1))
     for notice in (corrected, retracted, concern):
         store.save(article, "hash", notice)
-    assert store.notices() == (retracted, concern, corrected)
+    assert [item.notice for item in store.notices(NOW)] == [retracted, concern, corrected]
 
 
 class TestVisible:
@@ -146,3 +146,11 @@ def test_pending_notices_are_about_what_was_carried_and_not_yet_told(store: Arti
     second = make_digest(make_planned(number=47), notices=[(early, carried)])
     add_digest(digests, second, settled=(), mailing=None, deliveries=(), now=NOW)
     assert store.pending_notices("weekly") == (NoticeItem(notice=late, article=carried),)
+
+
+def test_a_notice_about_what_is_held_back_is_held_back_too(store: Articles) -> None:
+    facts = Facts(status=Status.CORRECTED, notice="Put right.", publish_after=NOW + timedelta(days=1))
+    article = make_article(facts=facts)
+    store.save(article, "hash", make_notice(article))
+    assert store.notices(NOW) == ()
+    assert [item.article for item in store.notices(NOW + timedelta(days=1))] == [article]

@@ -7,6 +7,7 @@ from builders import make_article, make_notice
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
+from store_builders import NOW
 
 from newsletter.errors import StoreError
 from newsletter.model import Article, DateOrigin, Facts, IssueDate, Precision, Rating, Related, Status, Summary
@@ -94,7 +95,7 @@ def test_what_a_database_cannot_keep_is_kept_escaped(database: Database) -> None
     assert storable("a\0b\udc80c\u00e9") == r"a\x00b\udc80c" + "\u00e9"
     notice = make_notice(text="wrong\0")
     Articles(database).save(make_article(), "hash", notice)
-    assert [kept.text for kept in Articles(database).notices()] == [r"wrong\x00"]
+    assert [kept.notice.text for kept in Articles(database).notices(NOW)] == [r"wrong\x00"]
 
 
 @pytest.mark.parametrize(
@@ -116,4 +117,4 @@ def test_a_damaged_notice_is_named(database: Database) -> None:
     with database.begin() as connection:
         connection.execute(update(notice_table).values(status="odd"))
     with pytest.raises(StoreError, match=notice.id):
-        Articles(database).notices()
+        Articles(database).notices(NOW)

@@ -45,7 +45,7 @@ READS: dict[str, Callable[[Database], object]] = {
     "Articles.known_topics": lambda database: Articles(database).known_topics(),
     "Articles.visible": lambda database: Articles(database).visible(NOW),
     "Articles.unassigned": lambda database: Articles(database).unassigned("weekly", NOW),
-    "Articles.notices": lambda database: Articles(database).notices(),
+    "Articles.notices": lambda database: Articles(database).notices(NOW),
     "Articles.pending_notices": lambda database: Articles(database).pending_notices("weekly"),
     "Quarantine.entries": lambda database: Quarantine(database).entries(),
     "Digests.record": lambda database: Digests(database).record("weekly"),
