@@ -68,13 +68,14 @@ def choose(newsletter: Newsletter, planned: PlannedDigest, candidates: Iterable[
     """Which articles go into a digest, in the order of reading, and where each of them stands.
 
     `candidates` are the visible articles that are in no digest of this newsletter yet. Every selected one that is
-    published before the window ends is taken, however old: what came in late for its own digest is in this one.
+    published before the window ends is taken, however old: what came in late for its own digest is in this one. Only
+    the back catalogue of a source that was added later is left out: nobody asked for years of it at once.
     The first `full_items` are whole, `late` where they are older than the window; all others are titles.
     """
     taken = [
         article
         for article in candidates
-        if selected(newsletter, article) and _placed(newsletter, article) < planned.window_end
+        if selected(newsletter, article) and _in_time(newsletter, planned, article)
     ]
     ranked = sorted(taken, key=lambda article: _rank(newsletter, article))
     ordered = _diverse(ranked, most=min(_DIVERSE_ITEMS, newsletter.full_items))
@@ -155,6 +156,11 @@ def _diverse(ranked: Sequence[Article], *, most: int) -> list[Article]:
             seen[leading] += 1
     chosen = {article.id for article in first}
     return first + [article for article in ranked if article.id not in chosen]
+
+
+def _in_time(newsletter: Newsletter, planned: PlannedDigest, article: Article) -> bool:
+    moment = _placed(newsletter, article)
+    return moment < planned.window_end and (moment >= planned.window_start or not article.back_catalogue)
 
 
 def _place(newsletter: Newsletter, planned: PlannedDigest, article: Article, position: int) -> Place:

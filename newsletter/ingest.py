@@ -88,7 +88,10 @@ class IngestReport:
 def ingest(
     source: DocumentSource[Raw], articles: ArticleStore, quarantine: QuarantineStore, *, site: Site, now: datetime
 ) -> IngestReport:
-    """Take in every document of `source`. Raises SourceError where the source as a whole cannot be read."""
+    """Take in every document of `source`. Raises SourceError where the source as a whole cannot be read.
+
+    What a source holds when it is asked for the first time is its back catalogue.
+    """
     seen = articles.raw_hashes(source.slug)
     slugs, topics = articles.slugs(), articles.known_topics()
     done: dict[str, list[str]] = {"new": [], "revised": [], "unchanged": []}
@@ -107,7 +110,7 @@ def ingest(
             continue
         existing = articles.find(source.slug, raw.key)
         article = (
-            mint(document, source=source.slug, site=site, slugs=slugs, now=moment)
+            mint(document, source=source.slug, site=site, slugs=slugs, now=moment, back_catalogue=not seen)
             if existing is None
             else revise(existing, document, now=moment)
         )
@@ -124,7 +127,9 @@ def ingest(
     )
 
 
-def mint(document: Document, *, source: str, site: Site, slugs: Collection[str], now: datetime) -> Article:
+def mint(
+    document: Document, *, source: str, site: Site, slugs: Collection[str], now: datetime, back_catalogue: bool = False
+) -> Article:
     """A new article, seen for the first time `now`. Its id is made here and never again."""
     published, precision, origin = publication(document.facts, first_seen=now)
     return Article(
@@ -141,6 +146,7 @@ def mint(document: Document, *, source: str, site: Site, slugs: Collection[str],
         updated=max(now, published),
         related=document.related,
         topics_raw=document.topics_raw,
+        back_catalogue=back_catalogue,
     )
 
 

@@ -136,7 +136,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """A summary with an identity. `id` is a tag URI (RFC 4151), minted once; slug and text may change."""
+    """A summary with an identity. `id` is a tag URI (RFC 4151), minted once; slug and text may change.
+
+    `back_catalogue`: it was there already when its source was first asked, so it is late for no digest.
+    """
 
     id: str
     slug: str
@@ -151,6 +154,7 @@ class Article:
     updated: datetime
     related: tuple[Related, ...] = ()
     topics_raw: str | None = None
+    back_catalogue: bool = False
 
     def __post_init__(self) -> None:
         _require_aware(self, published=self.published, first_seen=self.first_seen, updated=self.updated)

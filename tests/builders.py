@@ -157,6 +157,7 @@ def make_article(
     updated: datetime | None = None,
     related: tuple[Related, ...] = (),
     topics_raw: str | None = None,
+    back_catalogue: bool = False,
 ) -> Article:
     """Times are those of `published` unless given. `summary` and `facts`, where given, win over their single parts."""
     whole = make_summary(
@@ -184,6 +185,7 @@ def make_article(
         updated=updated or published,
         related=related,
         topics_raw=topics_raw,
+        back_catalogue=back_catalogue,
     )
 
 

@@ -101,6 +101,13 @@ def test_only_selected_articles_are_chosen() -> None:
 # -- the window -------------------------------------------------------------------------------------------------------
 
 
+def test_the_back_catalogue_of_a_later_source_is_late_for_no_digest() -> None:
+    """A feed that is added to a running newsletter must not mail years of entries; its newest may still come."""
+    old = make_article("old", published=INSIDE - timedelta(days=400), back_catalogue=True)
+    new = make_article("new", published=INSIDE, back_catalogue=True)
+    assert order(WEEKLY, old, new) == ["new"]
+
+
 @pytest.mark.parametrize(
     ("published", "precision", "place"),
     [

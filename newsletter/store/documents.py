@@ -48,7 +48,11 @@ def article_values(article: Article, raw_hash: str) -> dict[str, Any]:
         "summary": json.dumps(_from_summary(article.summary)),
         "facts": json.dumps(_from_facts(article.facts)),
         "page": json.dumps(
-            {"topics_raw": article.topics_raw, "related": [_from_related(stub) for stub in article.related]}
+            {
+                "topics_raw": article.topics_raw,
+                "related": [_from_related(stub) for stub in article.related],
+                "back_catalogue": article.back_catalogue,
+            }
         ),
     }
 
@@ -112,6 +116,7 @@ def _article(columns: Mapping[str, Any]) -> Article:
         updated=columns["updated"],
         related=tuple(_to_related(stub) for stub in page["related"]),
         topics_raw=page["topics_raw"],
+        back_catalogue=page["back_catalogue"],
     )
 
 

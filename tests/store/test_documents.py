@@ -60,6 +60,7 @@ articles = st.builds(
     updated=moments,
     related=st.lists(st.builds(Related, title=any_text, date=issue_dates, teaser=any_text), max_size=2).map(tuple),
     topics_raw=st.none() | any_text,
+    back_catalogue=st.booleans(),
 )
 
 
