@@ -94,8 +94,16 @@ class ScheduleConfig(_Part):
 
 class SourceConfig(_Part):
     slug: Slug = Field(description="a short name in a-z, 0-9 and -; part of the articles' ids, never change it")
-    kind: Literal["captures"] = Field(description='"captures": a folder of text captures with sidecar files')
-    folder: str = Field(min_length=1, description="the folder of the documents")
+    kind: Literal["captures", "html", "markdown", "json", "csv", "feed", "pubmed", "wordpress"] = Field(
+        description='"captures", "html", "markdown", "json", "csv", "feed", "pubmed" or "wordpress"'
+    )
+    folder: str | None = Field(None, min_length=1, description="the folder of the documents")
+    file: str | None = Field(None, min_length=1, description="a single file")
+    url: WebAddress | None = Field(None, description="a web address that starts with https:// or http://")
+    private_hosts: tuple[str, ...] = Field(
+        (), strict=False, description="a list of hosts of your own network that may be asked, or []"
+    )
+    profile: dict[str, str] = Field(default_factory=dict, description="a table of CSS selectors by part")
 
 
 class MailConfig(_Part):
@@ -201,7 +209,8 @@ def load(path: Path) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(*(_explain(path, problem) for problem in _innermost(error.errors()))) from None
-    problems = [f"{path}: {problem}" for problem in (*_duplicates(config), *_missing_folders(config, path.parent))]
+    found = (*_duplicates(config), *_places(config), *_missing_folders(config, path.parent))
+    problems = [f"{path}: {problem}" for problem in found]
     if problems:
         raise ConfigError(*problems)
     return _absolute(config, path.resolve().parent)
@@ -325,6 +334,14 @@ def _duplicates(config: Config) -> Iterator[str]:
                 yield f'{kind}[{number}].slug: found "{slug}" a second time; each {kind} needs a name of its own'
 
 
+def _places(config: Config) -> Iterator[str]:
+    for number, source in enumerate(config.source, 1):
+        given = [name for name in ("folder", "file", "url") if getattr(source, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none of them"
+            yield f"source[{number}]: found {found}; it should have exactly one of `folder`, `file` and `url`"
+
+
 def _missing_folders(config: Config, base: Path) -> Iterator[str]:
     if config.paths.templates is not None and not (base / config.paths.templates).is_dir():
         yield f'paths.templates: found "{config.paths.templates}", which is no folder; it should be a folder of templates'
@@ -349,7 +366,10 @@ def _absolute(config: Config, base: Path) -> Config:
             "paths": config.paths.model_copy(update=paths),
             "store": config.store.model_copy(update={"url": url}),
             "secrets": config.secrets.model_copy(update={"file": resolved(config.secrets.file)}),
-            "source": tuple(part.model_copy(update={"folder": resolved(part.folder)}) for part in config.source),
+            "source": tuple(
+                part.model_copy(update={"folder": resolved(part.folder), "file": resolved(part.file)})
+                for part in config.source
+            ),
             "delivery": config.delivery.model_copy(update=delivery),
         }
     )

@@ -86,6 +86,9 @@ def test_every_key_of_a_first_table_follows_a_comment() -> None:
             ["paths.templates", "nowhere", "folder of templates"],
         ),
         ('kind = "captures"', 'kind = "carrier-pigeon"', ["source[1].kind", "carrier-pigeon", '"captures"']),
+        ('folder = "seeds"', "", ["source[1]", "none of them", "exactly one"]),
+        ('folder = "seeds"', 'folder = "a"\nfile = "b"', ["source[1]", "folder and file", "exactly one"]),
+        ('folder = "seeds"', 'url = "file:///etc/passwd"', ["source[1].url", "file:///", "https://"]),
         ("[web]", "[web]\npassword = 'x'", ["web.password", "unknown key", "host, port"]),
     ],
 )

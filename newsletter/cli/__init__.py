@@ -1,0 +1,29 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import click
+
+from newsletter import __version__
+from newsletter.cli import articles, operate, subscribers
+from newsletter.cli.base import Group
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="newsletter")
+def main() -> None:
+    """Plain-language research summaries in; feeds, email digests and web pages out."""
+
+
+for command in (
+    articles.parse,
+    articles.ingest,
+    operate.plan,
+    operate.publish,
+    operate.deliver,
+    operate.run,
+    operate.status,
+    operate.preview,
+    subscribers.subscribers,
+):
+    main.add_command(command)

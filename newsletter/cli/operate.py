@@ -1,0 +1,219 @@
+"""Commands of the operator: what is due, what goes out, what happened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from newsletter.cli.base import (
+    at,
+    common_options,
+    config_option,
+    leave,
+    opened,
+    print_json,
+    progress,
+    stamp,
+    stop_on_signal,
+    table,
+)
+
+if TYPE_CHECKING:
+    from newsletter.app import Status
+    from newsletter.config import Config
+    from newsletter.model import Digest, PlannedDigest
+
+
+@click.command()
+@common_options
+@click.option("--catch-up", is_flag=True, help="Believe the clock although it leapt.")
+def publish(config_path: Path, as_json: bool, now: datetime | None, catch_up: bool) -> None:
+    """Compose every digest that is due, and bring feeds and pages up to date."""
+    from newsletter.publish import Refused
+
+    with opened(config_path) as app:
+        report = app.publish(at(now), catch_up=catch_up)
+    refused = [result for result in report.results if isinstance(result, Refused)]
+    if as_json:
+        print_json(report)
+    else:
+        recorded = [result for result in report.results if not isinstance(result, Refused)]
+        rows = [(*_name(r.planned), r.articles, r.notices, r.deliveries) for r in recorded if r.planned.mailed]
+        table("Digests", ("newsletter", "period", "articles", "notices", "deliveries"), rows)
+        back_issues = sum(1 for r in recorded if not r.planned.mailed and (r.articles or r.notices))
+        if back_issues:
+            click.echo(f"and {back_issues} back issues for pages and feeds, mailed to nobody")
+        if report.files is not None:
+            files = report.files
+            click.echo(f"files: {files.written} written, {files.unchanged} unchanged, {files.removed} removed")
+        for each in refused:
+            newsletter, period = _name(each.planned)
+            click.secho(f"refused {newsletter} {period}: {each.message}", fg="red", err=True)
+    leave(1 if refused else 0)
+
+
+@click.command()
+@common_options
+def plan(config_path: Path, as_json: bool, now: datetime | None) -> None:
+    """Show which digests `publish` would compose now; change nothing."""
+    with opened(config_path) as app:
+        digests = [draft.digest for draft in app.plan(at(now))]
+    told = [
+        {
+            "newsletter": digest.planned.newsletter,
+            "period": digest.planned.period,
+            "window_start": digest.planned.window_start,
+            "window_end": digest.planned.window_end,
+            "due_at": digest.planned.due_at,
+            "mailed": _mailed(digest) == "yes",
+            "catch_up": digest.planned.catch_up,
+            "articles": [placed.article.title for placed in digest.placed],
+            "notices": len(digest.notices),
+        }
+        for digest in digests
+    ]
+    if as_json:
+        print_json({"due": told})
+        return
+    rows = [(*_name(digest.planned), digest.planned.due_at, len(digest.placed), _mailed(digest)) for digest in digests]
+    table("Due now", ("newsletter", "period", "due since", "articles", "mailed"), rows)
+
+
+@click.command()
+@common_options
+def deliver(config_path: Path, as_json: bool, now: datetime | None) -> None:
+    """Send every delivery that is due."""
+    from newsletter import clock
+
+    stop = stop_on_signal()
+    with opened(config_path) as app, app.sole_process():
+        app.recover(at(now))
+        with progress(app.due_deliveries(at(now)), "delivering") as advance:
+            counts = app.deliver(clock.now if now is None else lambda: now, stop=stop, told=lambda _: advance())
+    if as_json:
+        print_json({"deliveries": counts})
+    elif counts:
+        table("Deliveries", ("state", "number"), sorted(counts.items()))
+    else:
+        click.echo("nothing to deliver")
+
+
+@click.command()
+@config_option
+def run(config_path: Path) -> None:
+    """Tick, send and serve in the foreground until SIGTERM or Ctrl-C."""
+    from newsletter import clock, scheduler
+    from newsletter.web import server
+
+    stop = stop_on_signal()
+    with opened(config_path) as app, app.sole_process():
+        app.recover(clock.now())
+        web = app.config.web
+        with server.serving(app, web.host, web.port) as address, scheduler.running(app, stop):
+            click.echo(f"serving {address} and ticking every {app.config.schedule.tick_seconds} s; Ctrl-C ends it")
+            stop.wait()
+            click.echo("finishing what is in flight")
+
+
+@click.command()
+@common_options
+def status(config_path: Path, as_json: bool, now: datetime | None) -> None:
+    """Show newsletters, last and next digest, and deliveries by state."""
+    with opened(config_path) as app:
+        told = app.status(at(now))
+        config = app.config
+    if as_json:
+        print_json(_status_json(told))
+        return
+    rows = [
+        (
+            each.newsletter.slug,
+            each.subscribers,
+            each.digests,
+            f"{each.last.planned.period} ({each.last.state})" if each.last else "none yet",
+            f"{each.next.period}, due {_local(each.next.due_at, each.newsletter.zone)}",
+            ", ".join(f"{count} {state}" for state, count in sorted(each.deliveries.items())) or "none",
+        )
+        for each in told.newsletters
+    ]
+    table("Newsletters", ("newsletter", "subscribers", "digests", "last", "next", "deliveries"), rows)
+    click.echo(f"articles: {told.articles}; quarantined: {len(told.quarantined)}; last tick: {stamp(told.last_tick)}")
+    for entry in told.quarantined:
+        click.secho(f"quarantined {entry.source}/{entry.key}: {entry.code}: {entry.message}", fg="yellow")
+    if told.refusal:
+        click.secho(f"clock: {told.refusal}", fg="red")
+    _where(config)
+
+
+@click.command()
+@click.argument("newsletter")
+@click.option("--period", default=None, help="Such as 2026-11-20, 2026-W47 or 2026-11; default: the newest digest.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write to.")
+@common_options
+def preview(
+    config_path: Path, as_json: bool, now: datetime | None, newsletter: str, period: str | None, out: Path
+) -> None:
+    """Write one recipient's email as digest.html, digest.txt and digest.eml."""
+    with opened(config_path) as app:
+        shown = app.preview(newsletter, period, at(now))
+    out.mkdir(parents=True, exist_ok=True)
+    files = {
+        "digest.html": shown.html.encode(),
+        "digest.txt": shown.text.encode(),
+        "digest.eml": shown.message,
+    }
+    for name, data in files.items():
+        (out / name).write_bytes(data)
+    if as_json:
+        print_json({"newsletter": shown.newsletter, "period": shown.period, "files": [str(out / n) for n in files]})
+    else:
+        click.echo(f"{shown.newsletter} {shown.period}: wrote {', '.join(str(out / name) for name in files)}")
+
+
+def _local(moment: datetime, zone: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    return moment.astimezone(ZoneInfo(zone)).strftime("%a %d %b %H:%M ") + zone
+
+
+def _name(planned: PlannedDigest) -> tuple[str, str]:
+    return planned.newsletter, planned.period
+
+
+def _mailed(digest: Digest) -> str:
+    return "yes" if digest.planned.mailed and not digest.empty else "no"
+
+
+def _status_json(told: Status) -> dict[str, Any]:
+    return {
+        "newsletters": [
+            {
+                "newsletter": each.newsletter.slug,
+                "subscribers": each.subscribers,
+                "digests": each.digests,
+                "last": each.last
+                and {"period": each.last.planned.period, "state": each.last.state, "articles": len(each.last.placed)},
+                "next": {"period": each.next.period, "due_at": each.next.due_at},
+                "deliveries": each.deliveries,
+            }
+            for each in told.newsletters
+        ],
+        "articles": told.articles,
+        "quarantined": told.quarantined,
+        "last_tick": told.last_tick,
+        "clock_refused": told.refusal,
+    }
+
+
+def _where(config: Config) -> None:
+    """Where to look, for people."""
+    public = Path(config.paths.public)
+    places = [("pages", public / "index.html"), ("feeds", public / "feeds" / "index.html")]
+    if config.delivery.transport == "maildir":
+        places.append(("emails", Path(config.delivery.maildir.folder) / "new"))
+    for name, path in places:
+        if path.exists():
+            click.echo(f"{name}: {path}")
