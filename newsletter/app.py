@@ -142,6 +142,20 @@ class App:
             reports.append(ingest(_open_source(source), self._articles, self._quarantine, site=self.site, now=moment))
         return tuple(reports)
 
+    def quarantined(self) -> tuple[Quarantined, ...]:
+        return self._quarantine.entries()
+
+    def articles(self, now: datetime) -> tuple[Article, ...]:
+        """What readers can see, newest first."""
+        return self._articles.visible(now)
+
+    def article(self, slug: str) -> Article:
+        """Raises UsageError where there is none of that name."""
+        article = self._articles.by_slug(slug)
+        if article is None:
+            raise UsageError(f'no article "{slug}"; `newsletter articles list` shows all')
+        return article
+
     # -- publish ------------------------------------------------------------------------------------------------------
 
     def plan(self, now: datetime) -> tuple[Draft, ...]:
@@ -246,13 +260,18 @@ class App:
     def due_deliveries(self, now: datetime) -> int:
         return self._deliveries.due(now)
 
-    def deliver(self, clock: Callable[[], datetime], *, stop: Event, told: Callable[[Outcome], None]) -> Counter[str]:
-        """Send everything that is due; how many deliveries ended in each state. Raises RelayFailure where it must stop."""
+    def deliver(
+        self, clock: Callable[[], datetime], *, stop: Event, told: Callable[[Outcome], None], senders: int | None = None
+    ) -> Counter[str]:
+        """Send everything that is due, on as many connections as configured; how many deliveries ended in each state.
+
+        Raises RelayFailure where it must stop.
+        """
         counts = local.send_all(
             lambda number: _Clocked(
                 Sender(self._post, self._open_transport(), f"{secrets.token_hex(8)}-{number}"), clock
             ),
-            senders=self.config.delivery.senders,
+            senders=senders or self.config.delivery.senders,
             stop=stop,
             told=told,
         )
@@ -266,6 +285,11 @@ class App:
         """
         path = _database_path(self.config.store.url)
         return nullcontext() if path is None else local.sole_process(path.with_name(f"{path.name}.lock"))
+
+    @property
+    def many_machines(self) -> bool:
+        """Whether other machines may share the work."""
+        return _database_path(self.config.store.url) is None
 
     def recover(self, now: datetime) -> int:
         """Take back at once what a killed process held. Only while `sole_process` is held."""

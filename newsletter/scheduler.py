@@ -16,7 +16,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from newsletter import clock
 from newsletter.app import App
-from newsletter.errors import NewsletterError
+from newsletter.errors import ConfigError, NewsletterError
+from newsletter.model import Outcome
 from newsletter.publish import Refused
 
 _log = structlog.get_logger()
@@ -39,6 +40,16 @@ class Ticker:
     def send(self) -> None:
         """Send what is pending."""
         self._survive("deliver", self._deliver)
+
+    def send_one_by_one(self) -> int:
+        """Send what is pending on one connection; how many ended. A fleet's sending job."""
+        ended: list[Outcome] = []
+
+        def deliver() -> None:
+            self._app.deliver(clock.now, stop=self._stop, told=ended.append, senders=1)
+
+        self._survive("deliver", deliver)
+        return len(ended)
 
     def _ingest(self) -> None:
         for report in self._app.ingest(clock.now()):
@@ -75,6 +86,34 @@ class Ticker:
 def running(app: App, stop: Event) -> Iterator[None]:
     """Tick in the background until the block ends; what is in flight then is finished first."""
     ticker = Ticker(app, stop)
+    with _in_a_fleet(app, ticker, stop) if app.many_machines else _alone(app, ticker, stop):
+        yield
+
+
+@contextmanager
+def _in_a_fleet(app: App, ticker: Ticker, stop: Event) -> Iterator[None]:
+    """Be one worker of many; Procrastinate ticks, once for the whole fleet."""
+    try:
+        from newsletter.engine import procrastinate  # noqa: PLC0415 - only there where newsletter[postgres] is installed
+    except ImportError as error:
+        raise ConfigError(f"store.url: PostgreSQL needs `pip install newsletter[postgres]` ({error.name})") from None
+    url = app.config.store.url
+    work = procrastinate.Work(
+        tick=ticker.tick, send=ticker.send_one_by_one, due=lambda: app.due_deliveries(clock.now())
+    )
+    procrastinate.prepare(url)  # what is wrong with the database is raised here, not in a thread
+    options = {"senders": app.config.delivery.senders, "stop": stop}
+    worker = Thread(target=procrastinate.run, args=(url, work), kwargs=options, name="worker")
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join()
+
+
+@contextmanager
+def _alone(app: App, ticker: Ticker, stop: Event) -> Iterator[None]:
     every = timedelta(seconds=app.config.schedule.tick_seconds)
     scheduler = BackgroundScheduler(timezone=UTC)
     for work in (ticker.tick, ticker.send):

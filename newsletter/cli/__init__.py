@@ -18,6 +18,8 @@ def main() -> None:
 for command in (
     articles.parse,
     articles.ingest,
+    articles.quarantine,
+    articles.shelf,
     operate.plan,
     operate.publish,
     operate.deliver,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.base import at, common_options, json_option, leave, opened, print_json, table
+from newsletter.cli.base import at, common_options, config_option, json_option, leave, opened, print_json, stamp, table
+from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
-    from newsletter.model import Document
+    from newsletter.model import Article, Document, Facts, Summary
 
 
 @click.command()
@@ -29,13 +30,17 @@ def parse(file: Path, as_json: bool) -> None:
     source = Source("parse", place, Capture())
     document = source.parse(next(source.fetch()), ())
     told = _document(document)
+    _print(told, as_json=as_json)
+
+
+def _print(told: dict[str, Any], *, as_json: bool) -> None:
+    """Names in bold, each value on lines of its own."""
     if as_json:
         print_json(told)
         return
     for name, value in told.items():
-        shown = value if isinstance(value, list) else [value]
         click.secho(name.replace("_", " "), bold=True)
-        for each in shown or ["none"]:
+        for each in (value if isinstance(value, list | tuple) else [value]) or ["none"]:
             click.echo(f"  {_plain(each)}")
 
 
@@ -76,6 +81,106 @@ def ingest(config_path: Path, as_json: bool, now: datetime | None) -> None:
         for entry in quarantined:
             click.secho(f"quarantined {entry.source}/{entry.key}: {entry.code}: {entry.message}", fg="yellow", err=True)
     leave(1 if quarantined else 0)
+
+
+@click.group()
+def quarantine() -> None:
+    """Documents that could not be used."""
+
+
+@quarantine.command("list")
+@json_option
+@config_option
+def quarantine_list(config_path: Path, as_json: bool) -> None:
+    """List them with their reasons."""
+    with opened(config_path) as app:
+        entries = app.quarantined()
+    if as_json:
+        print_json({"quarantined": entries})
+    else:
+        rows = [(entry.source, entry.key, entry.code, entry.line or "", entry.at) for entry in entries]
+        table("Quarantine", ("source", "document", "code", "line", "since"), rows)
+
+
+@quarantine.command("show")
+@click.argument("document")
+@json_option
+@config_option
+def quarantine_show(config_path: Path, as_json: bool, document: str) -> None:
+    """Say what is wrong with one DOCUMENT, named SOURCE/KEY or KEY."""
+    with opened(config_path) as app:
+        found = [entry for entry in app.quarantined() if document in {entry.key, f"{entry.source}/{entry.key}"}]
+    if not found:
+        raise UsageError(f'no document "{document}" in quarantine; `newsletter quarantine list` shows all')
+    if as_json:
+        print_json({"quarantined": found})
+        return
+    for entry in found:
+        click.secho(f"{entry.source}/{entry.key}: {entry.code}", bold=True)
+        click.echo(f"  {entry.message}\n  since {stamp(entry.at)}")
+
+
+@quarantine.command("retry")
+@common_options
+@click.pass_context
+def quarantine_retry(ctx: click.Context, config_path: Path, as_json: bool, now: datetime | None) -> None:
+    """Try them again: the same as `newsletter ingest`, which always does."""
+    ctx.invoke(ingest, config_path=config_path, as_json=as_json, now=now)
+
+
+@click.group("articles")
+def shelf() -> None:
+    """Articles that were taken in."""
+
+
+@shelf.command("list")
+@click.option("--topic", default=None, help="Only those with this topic.")
+@common_options
+def articles_list(config_path: Path, as_json: bool, now: datetime | None, topic: str | None) -> None:
+    """List what readers can see, newest first."""
+    with opened(config_path) as app:
+        found = [each for each in app.articles(at(now)) if topic is None or _has_topic(each, topic)]
+    if as_json:
+        print_json({"articles": [_row(each) for each in found]})
+    else:
+        rows = [(each.published.date(), each.slug, each.status, each.title) for each in found]
+        table("Articles", ("published", "article", "status", "title"), rows)
+
+
+@shelf.command("show")
+@click.argument("slug")
+@json_option
+@config_option
+def articles_show(config_path: Path, as_json: bool, slug: str) -> None:
+    """Show one article with its dates and where they come from."""
+    with opened(config_path) as app:
+        article = app.article(slug)
+    facts = {name: value for name, value in _fields(article.facts).items() if name not in {"published", "status"}}
+    told = _row(article) | _fields(article.summary) | facts | {"topics_raw": article.topics_raw}
+    _print(told, as_json=as_json)
+
+
+def _fields(value: Summary | Facts) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _row(article: Article) -> dict[str, Any]:
+    return {
+        "id": article.id,
+        "slug": article.slug,
+        "title": article.title,
+        "source": f"{article.source}/{article.key}",
+        "status": article.status,
+        "published": article.published,
+        "published_precision": article.published_precision,
+        "date_origin": article.date_origin,
+        "first_seen": article.first_seen,
+        "updated": article.updated,
+    }
+
+
+def _has_topic(article: Article, topic: str) -> bool:
+    return topic.casefold() in {each.casefold() for each in article.summary.topics}
 
 
 def _plain(value: Any) -> str:

@@ -113,7 +113,8 @@ def run(config_path: Path) -> None:
         app.recover(clock.now())
         web = app.config.web
         with server.serving(app, web.host, web.port) as address, scheduler.running(app, stop):
-            click.echo(f"serving {address} and ticking every {app.config.schedule.tick_seconds} s; Ctrl-C ends it")
+            every = "once a minute in the fleet" if app.many_machines else f"every {app.config.schedule.tick_seconds} s"
+            click.echo(f"serving {address} and ticking {every}; Ctrl-C ends it")
             stop.wait()
             click.echo("finishing what is in flight")
 
