@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import feedparser
 import pytest
+from fault_server import FaultServer
 from feeds.atom_check import problems
 from workshop import NOW, ROOT, Workshop, environment, open_workshop
 
@@ -230,6 +232,40 @@ def test_a_refused_mailing_is_told_and_stays_due(tmp_path: Path) -> None:
     (templates / "digest.html").unlink()
     workshop.told("publish", "--now", NOW)
     assert [each["mailed"] for each in before].count(True) == 3
+
+
+REAL_SEEDS = Path(os.environ.get("NEWSLETTER_REAL_SEEDS", ROOT.parent / "shared" / "seeds"))
+
+
+@pytest.mark.skipif(not REAL_SEEDS.is_dir(), reason=f"the two real captures are not at {REAL_SEEDS}")
+def test_the_real_pages_go_the_same_way(tmp_path: Path) -> None:
+    workshop = open_workshop(tmp_path, seeds=REAL_SEEDS)
+    _subscribe(workshop)
+    (report,) = workshop.told("ingest", "--now", NOW)["sources"]
+    assert len(report["new"]) == 2
+    workshop.told("publish", "--now", NOW)
+    later = "2026-11-21T09:00:00Z"  # without a date they are published when they were first seen
+    workshop.told("publish", "--now", later)
+    assert workshop.told("deliver", "--now", later) == {"deliveries": {"sent": 1}}
+    (message,) = _mail(workshop).values()
+    assert str(message["Subject"]).startswith("2 new summaries")
+    feed = workshop.files("public/feeds")["articles.atom"]
+    assert problems(feed) == []
+    assert sorted(len(entry.tags) for entry in feedparser.parse(feed).entries) == [4, 10]
+
+
+def test_digests_leave_through_a_real_smtp_server(tmp_path: Path) -> None:
+    workshop = open_workshop(tmp_path)
+    with FaultServer(log=tmp_path / "log") as server:
+        workshop.change('transport = "maildir"', 'transport = "smtp"')
+        workshop.change("port = 587", f"port = {server.port}")
+        workshop.change('security = "starttls"', 'security = "none"')
+        workshop.told("ingest", "--now", NOW)
+        _subscribe(workshop)
+        workshop.told("publish", "--now", NOW)
+        assert workshop.told("deliver", "--now", NOW) == {"deliveries": {"sent": 3}}
+        assert workshop.told("deliver", "--now", NOW) == {"deliveries": {}}
+    assert sorted(message.recipient for message in server.accepted) == sorted(PEOPLE.values())
 
 
 def test_run_serves_ticks_and_ends_on_sigterm(tmp_path: Path) -> None:
