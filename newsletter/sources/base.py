@@ -26,13 +26,26 @@ E_TOO_LARGE = "E-TOO-LARGE"  #: There are more than `BYTES_LIMIT` bytes or more 
 E_LONG_LINE = "E-LONG-LINE"  #: A line has more than `LINE_LIMIT` characters.
 E_HTML = "E-HTML"  #: It is HTML, perhaps an error page, where plain text is expected.
 E_NO_TITLE = "E-NO-TITLE"  #: The first line is a heading or a rating; the title above it is missing.
+E_TITLE = "E-TITLE"  #: Two titles have little in common, so it is not certain which one is the article's.
 E_NO_TAKEAWAY = "E-NO-TAKEAWAY"  #: The heading "Key Takeaway" is missing, or nothing stands under it.
 E_HEADING_MISSING = "E-HEADING-MISSING"  #: A heading is missing or misspelt, so two parts cannot be told apart.
 E_HEADING_TWICE = "E-HEADING-TWICE"  #: A heading occurs a second time.
-E_HEADING_ORDER = "E-HEADING-ORDER"  #: A heading stands after one that it must precede.
+E_HEADING_ORDER = "E-HEADING-ORDER"  #: A heading of the article stands after the part that ends it.
+E_TWO_ARTICLES = "E-TWO-ARTICLES"  #: A second article begins in the same document.
+E_STRAY_TEXT = "E-STRAY-TEXT"  #: There is text that belongs to no part, and it may be a part whose heading is lost.
 E_EMPTY_SECTION = "E-EMPTY-SECTION"  #: A required heading has no text under it.
 E_CUT = "E-CUT"  #: The document ends in the middle of a part.
 E_SIDECAR = "E-SIDECAR"  #: The file of facts beside the document is not usable.
+E_KEY_TWICE = "E-KEY-TWICE"  #: An earlier document of the source has the same key; the two would overwrite each other.
+E_NO_KEY = "E-NO-KEY"  #: A document of a file with several has no id of its own.
+E_FIELD = "E-FIELD"  #: A named field is unknown, given twice, or has a value that is not usable.
+E_NOT_JSON = "E-NOT-JSON"  #: The file, or a line of JSON Lines, is not JSON, or not of the form that was expected.
+E_COLUMNS = "E-COLUMNS"  #: The header of a table names a column that is unknown, doubled or nameless, or lacks `id`.
+E_ROW = "E-ROW"  #: A row of a table has more or fewer cells than the header, or its quotes do not balance.
+E_NOT_FEED = "E-NOT-FEED"  #: The file is neither RSS nor Atom nor a JSON Feed, or an entry is no object.
+E_NOT_XML = "E-NOT-XML"  #: The file is not XML, not of the kind that was expected, or uses entities of its own.
+E_NO_SUMMARY = "E-NO-SUMMARY"  #: A record has no plain-language summary; its facts can still serve articles.
+E_EMBARGO = "E-EMBARGO"  #: It is to be published later, and it is not said when.
 
 W_TITLE_MISMATCH = "W-TITLE-MISMATCH"  #: The title is given twice, differently; the second one is used.
 W_NO_RATING = "W-NO-RATING"  #: A rating has a label without a value, or no label.
@@ -42,11 +55,16 @@ W_NO_TOPICS = "W-NO-TOPICS"  #: No topics are given.
 W_TOPICS_UNCERTAIN = "W-TOPICS-UNCERTAIN"  #: Glued topics could not be taken apart with confidence; they are left out.
 W_RELATED = "W-RELATED"  #: An entry under "You May Also Like" lacks a part or has text that fits nowhere.
 W_RELATED_CUT = "W-RELATED-CUT"  #: An entry under "You May Also Like" has no end.
-W_BADDATE = "W-BADDATE"  #: A date is missing, impossible or not in the form month/day/year; it counts as unknown.
+W_BADDATE = "W-BADDATE"  #: A date is missing, impossible, or neither month/day/year nor ISO 8601; it counts as unknown.
+W_FACT = "W-FACT"  #: A fact in a page's metadata is not usable, such as a malformed DOI; it counts as unknown.
 W_NO_JOURNAL = "W-NO-JOURNAL"  #: The closing text names no journal.
-W_STRAY_TEXT = "W-STRAY-TEXT"  #: Text at a place where none belongs was left out.
+W_STRAY_TEXT = "W-STRAY-TEXT"  #: Text at a place where none belongs was left out; the message quotes all of it.
+W_SUBHEADING = "W-SUBHEADING"  #: A line within a section looks like a heading of its own; it is kept as text.
+W_LOST_CHARACTERS = "W-LOST-CHARACTERS"  #: The file holds marks that stand for characters lost before it came here.
 W_CONTROL = "W-CONTROL"  #: Control characters were replaced by spaces.
 W_MARKUP = "W-MARKUP"  #: A section holds HTML tags, which readers will see as they are.
+W_SHORTCODE = "W-SHORTCODE"  #: Shortcodes of WordPress were removed around their text, or stand in it as they are.
+W_STUDY_MISMATCH = "W-STUDY-MISMATCH"  #: The PMID and the DOI lead to two studies; the index was not asked further.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +113,16 @@ class Source:
     format: Format
 
     def fetch(self) -> Iterator[Raw]:
-        """Every document, one at a time. Raises SourceError where the source as a whole cannot be read."""
+        """Every document, one at a time. Raises SourceError where the source as a whole cannot be read.
+
+        The second of two documents with one key comes with an error: the two would overwrite each other for ever.
+        """
+        seen: set[str] = set()
         try:
             for file in self.place.files():
-                yield from self._documents(file)
+                for raw in self._documents(file):
+                    yield _repeated(raw) if raw.key in seen else raw
+                    seen.add(raw.key)
         except SourceError as error:
             raise SourceError(f"source {self.slug}: {error.message}") from error
 
@@ -116,6 +140,11 @@ class Source:
         if raw.error is not None:
             raise raw.error
         return self.format.parse(raw, known_topics)
+
+
+def _repeated(raw: Raw) -> Raw:
+    message = f"{raw.name}: an earlier document of this source has the key {shorten(raw.key)}; each needs its own"
+    return replace(raw, data=b"", facts=None, error=raw.error or DocumentError(E_KEY_TWICE, message))
 
 
 class Report:

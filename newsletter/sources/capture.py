@@ -8,10 +8,11 @@ A capture is the text of a page, line by line:
     `You May Also Like` and blocks of title (twice), date, teaser, `Read More`,
     `Understanding MS Research` and closing paragraphs that are the same on all pages but for the journal's name.
 
-White space, byte order marks, line ends and invisible characters in headings are forgiven. What tells the parts apart is
-not: a heading that is missing, doubled or moved would let one part run into another, perhaps leave readers without the
-study's limits, and so the document is refused. No text is dropped without a warning but the closing paragraphs and the
-repeated titles. The codes are those of `base`.
+White space, byte order marks, line ends and invisible characters in headings are forgiven, and so is the order of the
+four sections. What tells the parts apart is not: a heading that is missing or doubled, or one of the article after its
+end, would let one part run into another, perhaps leave readers without the study's limits, and so the document is
+refused. No text is dropped without a warning that quotes it but the closing paragraphs and the repeated titles; text that
+may be a part of the article is never dropped. `docs/capture-format.md` tells all of it to those who write captures.
 """
 
 from __future__ import annotations
@@ -19,24 +20,26 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
-from typing import NamedTuple
+from itertools import pairwise
 
 from newsletter.errors import DocumentError
-from newsletter.model import Document, IssueDate, Rating, Related, Summary
+from newsletter.model import Document, Rating, Related, Summary
 from newsletter.sources import base
-from newsletter.sources.base import Raw, Report, issue_date, shorten
-from newsletter.sources.lines import Line, read_lines, read_text
+from newsletter.sources.base import Raw, Report, shorten
+from newsletter.sources.lines import QUOTE_LIMIT, Line, joined, read_lines, read_text, repeated
+from newsletter.sources.ratings import looks_like_rating, read_rating
+from newsletter.sources.related import READ_MORE, Block, is_dated, read_block, split_blocks, titles_at
 from newsletter.sources.sidecar import Sidecar, read_facts
 from newsletter.sources.topics import split_topics
 
 _TAKEAWAY_WORDS = 60
 _CLOSING_PARAGRAPHS = 3
 _WORDS_FROM = 50_000  # characters; enough to know an article's words
-_DATE_LIMIT = 30
-_FIRST_YEAR, _LAST_YEAR = 1900, 2199
-_SCALES = (5, 10, 100)
+_VALUE_LIMIT = 40  # characters of a rating under its label; what is longer is text
+_SUBHEADING_WORDS = 8
+_PROSE_WORDS = 4  # a line that ends as a sentence does and has fewer words is rather a button or a notice
+_TITLE_ABOVE = 8  # how far above its first heading a second article's title may stand
 
 
 class _Part(StrEnum):
@@ -54,25 +57,24 @@ class _Part(StrEnum):
 
 _ORDER = tuple(_Part)
 _REQUIRED = (_Part.TAKEAWAY, _Part.FOUND, _Part.CARE, _Part.CONSIDERATIONS)
+_RANKS = {part: min(rank, 1) if part in _REQUIRED else rank for rank, part in enumerate(_ORDER)}
 _HEADINGS = {part.casefold(): part for part in _ORDER[1:]} | {
     "key takeaways": _Part.TAKEAWAY,
-    "who should care & why": _Part.CARE,
+    "important consideration": _Part.CONSIDERATIONS,
+    "article topic": _Part.TOPICS,
 }
 _LABELS = ("credibility", "interest")
-_READ_MORE = "read more"
 
 _MARKUP = re.compile(
     r"</?(?:a|b|br|div|em|i|img|iframe|li|p|script|span|strong|style|ul)\b[^<>]{0,200}>", re.IGNORECASE
 )
 _BULLET = re.compile(r"[•‣◦*\u2013-]\s")
-_SENTENCE_END = re.compile(r"""[.!?…][)\]"'\u201d\u2019]*$""")
+_SENTENCE_END = re.compile(r"""\S[.!?…][)\]"'\u201d\u2019]*$""")
 _JOURNAL = re.compile(r"medical journals like (.{1,200}?) often range from", re.IGNORECASE)
-_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
-_DATE_LIKE = re.compile(r"[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}")
 _LABEL = re.compile(r"(credibility|interest)(?: (?:rating|score))?(?:\s*(:|-|\u2013|\s|(?=[0-9★⭐]))\s*(.*))?")
+_AMPERSAND = re.compile(r" ?&(?:amp;)? ?")
+_WORD = re.compile(r"\w+")
 _LABEL_VALUE = re.compile(r"[^a-z].*|\w+|n/a|not (?:yet )?rated")
-_NUMBER_RATING = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?)(?:\s*(?:/|out of|of)\s*([0-9]{1,3}))?(?:\s*stars?)?")
-_STAR_RATING = re.compile(r"([★⭐]*)(☆*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,12 @@ def _sidecar_name(name: str) -> str:
 # -- lines to parts ---------------------------------------------------------------------------------------------------
 
 
+def _heading(line: Line) -> _Part | None:
+    """The part that a line begins. The whole line must be the heading; `&` stands for `and`."""
+    name = _AMPERSAND.sub(" and ", line.name) if "&" in line.name else line.name
+    return _HEADINGS.get(name)
+
+
 def _divide(report: Report, lines: Sequence[Line]) -> _Sections:
     """The state machine: each line belongs to the part whose heading was seen last."""
     index = _title_lines(report, lines)
@@ -142,18 +150,15 @@ def _divide(report: Report, lines: Sequence[Line]) -> _Sections:
     sections = {part: _Section(0, list(lines[:index]))}
     while index < len(lines):
         line = lines[index]
-        titles = _related_titles(lines, index) if part is _Part.RELATED else 0
-        heading = None if titles else _HEADINGS.get(line.name)
+        titles = titles_at(lines, index) if part is _Part.RELATED else 0
+        heading = None if titles else _heading(line)
         if heading is None:
             sections[part].lines.extend(lines[index : index + max(titles, 1)])
             index += max(titles, 1)
             continue
         if heading in sections:
-            first = sections[heading].heading
-            raise report.error(
-                base.E_HEADING_TWICE, f"heading {heading.value!r} for a second time; first in line {first}", line.number
-            )
-        if _ORDER.index(heading) < _ORDER.index(part):
+            raise _twice(report, sections, heading, lines, index)
+        if _RANKS[heading] < _RANKS[part]:
             raise report.error(
                 base.E_HEADING_ORDER, f"heading {heading.value!r} must stand before {part.value!r}", line.number
             )
@@ -166,20 +171,28 @@ def _divide(report: Report, lines: Sequence[Line]) -> _Sections:
 def _title_lines(report: Report, lines: Sequence[Line]) -> int:
     """How many lines at the top are the title, whatever they say: a title may equal a heading if it is doubled."""
     first = lines[0]
-    doubled = len(lines) > 1 and lines[1].name == first.name
-    if not doubled and (first.name in _HEADINGS or _label(first) is not None):
+    titles = repeated(lines)
+    if titles == 1 or (titles and not any(_heading(line) for line in lines[: 2 * titles])):
+        return 2 * titles
+    if _heading(first) or _label(first) is not None:
         raise report.error(base.E_NO_TITLE, f"the title is missing above {shorten(first.text)}", first.number)
-    return 2 if doubled else 1
+    return 1
 
 
-def _related_titles(lines: Sequence[Line], index: int) -> int:
-    """How many lines from `index` are surely a related article's title, even if it equals a heading."""
-    following = lines[index + 1 : index + 2]
-    if not following:
-        return 0
-    if following[0].name == lines[index].name:
-        return 2
-    return 1 if _DATE_LIKE.fullmatch(following[0].text) else 0
+def _twice(report: Report, sections: _Sections, heading: _Part, lines: Sequence[Line], index: int) -> DocumentError:
+    """A heading for a second time: by itself, or because another article begins after the first one's four sections."""
+    again = {_heading(line) for line in lines[index:]}.intersection(_REQUIRED)
+    if len(again) > 1 and all(part in sections for part in _REQUIRED):
+        above = range(max(index - _TITLE_ABOVE, 0), index)
+        start = next((each for each in above if repeated(lines[each:index])), index)
+        shown = shorten(lines[start].text)
+        return report.error(base.E_TWO_ARTICLES, f"a second article begins here: {shown}", lines[start].number)
+    first = sections[heading].heading
+    return report.error(
+        base.E_HEADING_TWICE,
+        f"heading {heading.value!r} for a second time; first in line {first}",
+        lines[index].number,
+    )
 
 
 def _check_complete(report: Report, sections: _Sections, *, ends_with_line_end: bool) -> None:
@@ -204,20 +217,28 @@ def _check_complete(report: Report, sections: _Sections, *, ends_with_line_end: 
 def _lost_section(report: Report, sections: _Sections, lost: _Part, following: Sequence[_Part]) -> DocumentError:
     code = base.E_NO_TAKEAWAY if lost is _Part.TAKEAWAY else base.E_HEADING_MISSING
     message = f"there is no heading {lost.value!r}"
+    found = [part for part in sections if part in _REQUIRED]
+    if found != sorted(found, key=_ORDER.index):
+        return report.error(code, f"{message}, but {', '.join(repr(part.value) for part in found)}")
     if not following:
         return report.error(code, message)
     return report.error(code, f"{message} before {following[0].value!r}", sections[following[0]].heading)
 
 
 def _check_no_topics(report: Report, sections: _Sections) -> None:
-    """Without their heading, topics would pass for the end of the considerations; only whole sentences may stand there."""
-    lines = sections[_Part.CONSIDERATIONS].lines
-    if not all(_SENTENCE_END.search(paragraph) for paragraph in _paragraphs(lines)):
-        raise report.error(
-            base.E_HEADING_MISSING,
-            f"there is no heading {_Part.TOPICS.value!r}, but what looks like topics: {shorten(lines[-1].text)}",
-            lines[-1].number,
-        )
+    """Without their heading, topics would pass for the end of a section; only whole sentences may stand there."""
+    last = next(part for part in reversed(sections) if part in _REQUIRED)
+    for part in _REQUIRED:
+        paragraphs = _paragraphs(sections[part].lines)
+        doubtful = paragraphs if part is last else paragraphs[-1:]
+        unfinished = [text for text in doubtful if not _SENTENCE_END.search(text)]
+        if unfinished:
+            raise report.error(
+                base.E_HEADING_MISSING,
+                f"there is no heading {_Part.TOPICS.value!r}, but under {part.value!r} "
+                f"what looks like topics: {shorten(unfinished[-1])}",
+                sections[part].lines[-1].number,
+            )
 
 
 # -- the summary ------------------------------------------------------------------------------------------------------
@@ -237,6 +258,7 @@ def _summary(report: Report, sections: _Sections) -> Summary:
         )
     for part in _REQUIRED:
         _warn_of_markup(report, sections[part].lines)
+        _warn_of_subheadings(report, part, sections[part].lines)
     return Summary(
         title=title,
         key_takeaway=takeaway,
@@ -249,18 +271,36 @@ def _summary(report: Report, sections: _Sections) -> Summary:
 
 
 def _title(report: Report, head: Sequence[Line]) -> tuple[str, Sequence[Line]]:
-    """The title, and the lines after it. The second title is the page's own heading; the first may carry the site's name."""
+    """The title, and the lines after it. The second title is the page's own heading; the first may carry the site's name.
+
+    Raises DocumentError where two lines at the top have too little in common to be one title.
+    """
+    titles = repeated(head)
+    if titles:
+        return joined(head[:titles]), head[2 * titles :]
     first, *rest = head
-    if not rest or (rest[0].name != first.name and _label(rest[0]) is not None):
+    if not rest or _label(rest[0]) is not None:
         return first.text, rest
     second, *rest = rest
-    if second.name != first.name:
-        report.warn(
-            base.W_TITLE_MISMATCH,
-            f"the title is given as {shorten(first.text)} and as {shorten(second.text)}; the second one is used",
+    if not _alike(first, second):
+        raise report.error(
+            base.E_TITLE,
+            f"{shorten(first.text)} and {shorten(second.text)} have too little in common to be one title",
             second.number,
         )
+    first_shown, second_shown = shorten(first.text, QUOTE_LIMIT), shorten(second.text)
+    report.warn(
+        base.W_TITLE_MISMATCH,
+        f"the title is given as {first_shown} and as {second_shown}; the second one is used",
+        second.number,
+    )
     return second.text, rest
+
+
+def _alike(first: Line, second: Line) -> bool:
+    """Whether half of the words of the shorter title stand in the other one."""
+    words, others = set(_WORD.findall(first.name)), set(_WORD.findall(second.name))
+    return 2 * len(words & others) >= max(min(len(words), len(others)), 1)
 
 
 def _paragraphs(lines: Sequence[Line]) -> tuple[str, ...]:
@@ -279,7 +319,31 @@ def _warn_of_markup(report: Report, lines: Sequence[Line]) -> None:
         report.warn(base.W_MARKUP, f"HTML tag {shorten(found.group())} in the text", line.number)
 
 
+def _warn_of_subheadings(report: Report, part: _Part, lines: Sequence[Line]) -> None:
+    """A part that this format does not know would be read as the end of another one; at least it is told."""
+    for line, following in pairwise(lines):
+        if line.opens and following.opens and not _BULLET.match(line.text) and _is_subheading(line.text):
+            report.warn(
+                base.W_SUBHEADING,
+                f"{shorten(line.text)} under {part.value!r} looks like a heading of its own; it is kept as text",
+                line.number,
+            )
+
+
+def _is_subheading(text: str) -> bool:
+    words = len(text.split())
+    return words <= _SUBHEADING_WORDS and (text[-1].isalnum() or text[-1] in ":)")
+
+
 # -- ratings ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What stands for a rating's value: as it is written, and the number of its line."""
+
+    text: str
+    number: int
 
 
 def _label(line: Line) -> tuple[str, str] | None:
@@ -295,78 +359,106 @@ def _label(line: Line) -> tuple[str, str] | None:
 
 def _ratings(report: Report, lines: Sequence[Line]) -> dict[str, Rating | None]:
     """Values stand in the label's line or in the next one."""
-    values: dict[str, list[tuple[str, int]]] = {}
+    values: dict[str, list[_Value]] = {}
     strays: list[Line] = []
-    waiting: str | None = None
+    waiting = before = None
     for line in lines:
         label = _label(line)
         if label is not None:
-            values.setdefault(label[0], []).extend([(label[1], line.number)] if label[1] else [])
-            waiting = None if label[1] else label[0]
-        elif waiting is not None:
-            values[waiting].append((line.name, line.number))
+            name, value = label
+            if name in values and name != before:
+                raise _second_head(report, line)
+            values.setdefault(name, []).extend([_Value(value, line.number)] if value else [])
+            waiting = None if value else name
+            before = name
+            continue
+        before = None
+        if waiting is not None and len(line.text) <= _VALUE_LIMIT:
+            values[waiting].append(_Value(line.text, line.number))
             waiting = None
         else:
             strays.append(line)
-    _warn_of_strays(report, strays, _Part.TAKEAWAY)
+    for line, following in pairwise(strays):
+        if line.name == following.name:
+            raise _second_head(report, line)
+    _leave_out(report, strays, f"before {_Part.TAKEAWAY.value!r}")
+    if any(looks_like_rating(line.text) for line in strays):
+        report.warn(base.W_RATING, "a rating without a label; which one it is cannot be told, so none is used")
+        return dict.fromkeys(_LABELS)
     unrated = [label.capitalize() for label in _LABELS if not values.get(label)]
     if unrated:
         report.warn(base.W_NO_RATING, f"no value for {' and '.join(unrated)}")
     return {label: _rating(report, label, values[label]) if values.get(label) else None for label in _LABELS}
 
 
-def _rating(report: Report, label: str, values: Sequence[tuple[str, int]]) -> Rating | None:
-    rating = _rating_value(values[0][0])
+def _second_head(report: Report, line: Line) -> DocumentError:
+    """The first of two articles may be cut at its top; its title must not go with the other's text."""
+    return report.error(
+        base.E_TWO_ARTICLES,
+        f"a second title or rating before {_Part.TAKEAWAY.value!r}, perhaps of another article: {shorten(line.text)}",
+        line.number,
+    )
+
+
+def _rating(report: Report, label: str, values: Sequence[_Value]) -> Rating | None:
+    rating = read_rating(values[0].text)
     if rating is None or len(values) > 1:
-        shown = " and ".join(shorten(value) for value, _ in values)
+        shown = " and ".join(shorten(value.text, 200) for value in values)
         report.warn(
             base.W_RATING,
             f"{label.capitalize()} is {shown}; right would be one number above 0 such as 4/5, 4.5 or 4 out of 5",
-            values[-1][1],
+            values[-1].number,
         )
         return None
     return rating
 
 
-def _rating_value(text: str) -> Rating | None:
-    """Never guessed or clamped. A 0 is refused: it is how pages say that nobody has rated."""
-    number = _NUMBER_RATING.fullmatch(text)
-    stars = _STAR_RATING.fullmatch(text.replace(" ", ""))
-    if number:
-        value, scale = float(number[1]), int(number[2] or 5)
-    elif stars:
-        value, scale = float(len(stars[1])), len(stars[1]) + len(stars[2])
-    else:
-        return None
-    return Rating(value=value, scale=scale) if scale in _SCALES and 0 < value <= scale else None
-
-
-def _warn_of_strays(report: Report, strays: Sequence[Line], before: _Part) -> None:
-    if strays:
-        report.warn(
-            base.W_STRAY_TEXT,
-            f"{len(strays)} line(s) before {before.value!r} belong nowhere and were left out, "
-            f"the first: {shorten(strays[0].text)}",
-            strays[0].number,
-        )
-
-
 # -- topics, related articles, the journal ----------------------------------------------------------------------------
 
 
+def _leave_out(report: Report, lines: Sequence[Line], where: str) -> None:
+    """Furniture of the page is left out and quoted. Raises DocumentError for more than can be quoted."""
+    if not lines:
+        return
+    text = joined(lines)
+    if len(text) > QUOTE_LIMIT:
+        raise report.error(
+            base.E_STRAY_TEXT,
+            f"{len(text):,} characters {where} belong nowhere; at most {QUOTE_LIMIT:,} can be left out",
+            lines[0].number,
+        )
+    report.warn(
+        base.W_STRAY_TEXT,
+        f"{len(lines)} line(s) {where} belong nowhere and were left out: {shorten(text, QUOTE_LIMIT)}",
+        lines[0].number,
+    )
+
+
 def _topics_raw(report: Report, sections: _Sections) -> str | None:
-    """The lines right under the heading. Whatever follows after a blank line is no topic."""
+    """The lines right under the heading. Whatever follows after a blank line is no topic, and must be no prose."""
     lines = sections[_Part.TOPICS].lines if _Part.TOPICS in sections else []
     end = next((index for index, line in enumerate(lines) if line.opens and index), len(lines))
     for line in lines:
-        if _DATE_LIKE.fullmatch(line.text) or line.name == _READ_MORE:
+        if is_dated(line) or line.name == READ_MORE:
             raise _lost_heading(report, _Part.RELATED, line)
         if _JOURNAL.search(line.text):
             raise _lost_heading(report, _Part.CLOSING, line)
-    _warn_of_strays(report, lines[end:], _Part.RELATED)
-    if not lines:
-        return None
-    return "\n".join(line.text for line in lines[:end])
+    for line in lines[end:]:
+        if len(line.text.split()) >= _PROSE_WORDS and _SENTENCE_END.search(line.text):
+            raise report.error(
+                base.E_STRAY_TEXT,
+                f"sentences under {_Part.TOPICS.value!r}, perhaps of a part whose heading is lost: {shorten(line.text)}",
+                line.number,
+            )
+    _leave_out(report, lines[end:], f"under {_Part.TOPICS.value!r}")
+    return "\n".join(line.text for line in lines[:end]) or None
+
+
+def text_words(summary: Summary) -> set[str]:
+    """The words of an article, which help to take its glued topics apart."""
+    paragraphs = (*summary.what_they_found, *summary.who_should_care, *summary.considerations)
+    text = " ".join((summary.title, summary.key_takeaway, *paragraphs))[:_WORDS_FROM]
+    return set(re.findall(r"\w[\w-]*\w", text))
 
 
 def _topics(
@@ -375,13 +467,11 @@ def _topics(
     if topics_raw is None:
         report.warn(base.W_NO_TOPICS, "the document names no topics")
         return ()
-    paragraphs = (*summary.what_they_found, *summary.who_should_care, *summary.considerations)
-    text = " ".join((summary.title, summary.key_takeaway, *paragraphs))[:_WORDS_FROM]
-    split = split_topics(topics_raw, known=known, text_words=set(re.findall(r"\w[\w-]*\w", text)))
+    split = split_topics(topics_raw, known=known, text_words=text_words(summary))
     if split.uncertain:
         report.warn(
             base.W_TOPICS_UNCERTAIN,
-            f"left out, since it is not certain where they begin and end: {shorten(', '.join(split.uncertain), 200)}; "
+            f"left out, since it is not certain where they begin and end: {shorten(', '.join(split.uncertain), QUOTE_LIMIT)}; "
             "a sidecar with topics = [...] settles it",
             sections[_Part.TOPICS].lines[0].number,
         )
@@ -395,43 +485,14 @@ def _lost_heading(report: Report, part: _Part, line: Line) -> DocumentError:
 def _related(report: Report, sections: _Sections) -> tuple[Related, ...]:
     if _Part.RELATED not in sections:
         return ()
-    blocks = _blocks(sections[_Part.RELATED].lines)
+    blocks = split_blocks(sections[_Part.RELATED].lines)
     if blocks and blocks[-1].unfinished:
         _check_last_block(report, sections, blocks[-1])
-    entries = [_entry(report, block) for block in blocks]
+    entries = [read_block(report, block) for block in blocks]
     return tuple(entry for entry in entries if entry is not None)
 
 
-class _Block(NamedTuple):
-    """The lines of a related article, without `Read More`; `unfinished` says that there was none."""
-
-    lines: list[Line]
-    unfinished: bool
-
-
-def _blocks(lines: Sequence[Line]) -> list[_Block]:
-    """Blocks end with `Read More`. Where that is lost, a second title with a date begins the next block."""
-    blocks: list[_Block] = []
-    block: list[Line] = []
-    for index, line in enumerate(lines):
-        if line.name == _READ_MORE:
-            blocks.append(_Block(block, unfinished=False))
-            block = []
-            continue
-        if _begins_block(lines, index) and any(_DATE_LIKE.fullmatch(earlier.text) for earlier in block):
-            blocks.append(_Block(block, unfinished=True))
-            block = []
-        block.append(line)
-    return [*blocks, _Block(block, unfinished=True)] if block else blocks
-
-
-def _begins_block(lines: Sequence[Line], index: int) -> bool:
-    titles = _related_titles(lines, index)
-    following = lines[index + titles : index + titles + 1] if titles else []
-    return bool(following) and _DATE_LIKE.fullmatch(following[0].text) is not None
-
-
-def _check_last_block(report: Report, sections: _Sections, block: _Block) -> None:
+def _check_last_block(report: Report, sections: _Sections, block: Block) -> None:
     """Refuse it where it has swallowed the closing text, or where the document ends inside it."""
     for line in block.lines:
         if _JOURNAL.search(line.text):
@@ -442,55 +503,28 @@ def _check_last_block(report: Report, sections: _Sections, block: _Block) -> Non
         )
 
 
-def _entry(report: Report, block: _Block) -> Related | None:
-    """Title, perhaps again, date, teaser. A teaser is kept as it is, cut or not."""
-    if not block.lines:
-        report.warn(base.W_RELATED, "a related article without text was left out")
-        return None
-    title, *rest = block.lines
-    shown = f"the related article {shorten(title.text)}"
-    if rest and rest[0].name == title.name:
-        del rest[0]
-    if block.unfinished:
-        report.warn(base.W_RELATED_CUT, f"{shown} has no 'Read More'", title.number)
-    day = None
-    if rest and (_DATE_LIKE.fullmatch(rest[0].text) or (len(rest) > 1 and len(rest[0].text) <= _DATE_LIMIT)):
-        day = _date(report, rest.pop(0))
-    else:
-        report.warn(base.W_BADDATE, f"{shown} has no date", title.number)
-    if not rest:
-        report.warn(base.W_RELATED, f"{shown} has no teaser", title.number)
-    return Related(title=title.text, date=day, teaser=" ".join(line.text for line in rest))
-
-
-def _date(report: Report, line: Line) -> IssueDate | None:
-    """US order, as the site writes it. Another order cannot be told from it, so nothing else is taken."""
-    found = _DATE.fullmatch(line.text)
-    if found:
-        month, day, year = map(int, found.groups())
-        try:
-            if _FIRST_YEAR <= year <= _LAST_YEAR:
-                return issue_date(date(year, month, day))
-        except ValueError:
-            pass
-    report.warn(base.W_BADDATE, f"date {shorten(line.text)}; right would be month/day/year, as 12/1/2025", line.number)
-    return None
-
-
 def _journal(report: Report, sections: _Sections) -> str | None:
     """From the closing paragraphs, which are dropped. The name is kept as the index spells it."""
     closing = sections.get(_Part.CLOSING)
     lines = closing.lines if closing else []
     paragraphs = _paragraphs(lines)
-    if len(paragraphs) > _CLOSING_PARAGRAPHS:
-        report.warn(
-            base.W_STRAY_TEXT,
-            f"{len(paragraphs)} paragraphs under {_Part.CLOSING.value!r} where {_CLOSING_PARAGRAPHS} are usual; "
-            f"all were left out, the last: {shorten(paragraphs[-1])}",
-            lines[-1].number,
-        )
-    for paragraph in paragraphs:
-        if found := _JOURNAL.search(paragraph):
-            return found[1].strip()
-    report.warn(base.W_NO_JOURNAL, "the closing text names no journal")
+    named = {found[1].strip() for paragraph in paragraphs for found in _JOURNAL.finditer(paragraph)}
+    _warn_of_closing(report, lines, paragraphs, usual=bool(named))
+    if len(named) == 1:
+        return named.pop()
+    shown = f"several journals: {shorten('; '.join(sorted(named)), QUOTE_LIMIT)}" if named else "no journal"
+    report.warn(base.W_NO_JOURNAL, f"the closing text names {shown}")
     return None
+
+
+def _warn_of_closing(report: Report, lines: Sequence[Line], paragraphs: Sequence[str], *, usual: bool) -> None:
+    """The usual closing text is dropped in silence, any other is quoted. Raises DocumentError for too much of it."""
+    for line, following in pairwise(lines):
+        if line.name == following.name:
+            raise report.error(
+                base.E_TWO_ARTICLES, f"a second title, perhaps of another article: {shorten(line.text)}", line.number
+            )
+    sentences = all(_SENTENCE_END.search(paragraph) for paragraph in paragraphs)
+    if usual and sentences and len(paragraphs) <= _CLOSING_PARAGRAPHS:
+        return
+    _leave_out(report, lines, f"after {_Part.CLOSING.value!r}")

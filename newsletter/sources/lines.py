@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from newsletter.sources import base
 from newsletter.sources.base import Report
 
+QUOTE_LIMIT = 4000  # what is left out is quoted in full, so that it is not lost; more than this cannot be left out
+_TITLE_LINES = 3
 _NAME_LIMIT = 200  # longer lines are no headings, and need no comparing
 _HTML = re.compile(r"<(?:!--|\?xml\b|!doctype\s+html\b|(?:html|head|body|title|script)\b)", re.IGNORECASE)
 _INVISIBLE = ("Cf", "Mn")  # among them zero-width spaces, soft hyphens and variation selectors
+_LINE_ENDS = re.compile(r"\r+\n|[\r\x0b\x0c\x85\u2028]")
+_NOTHING = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # zero-width space, word joiner, byte order mark
+_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # they make text read in another order than it is written in
 
 
 class Line(NamedTuple):
@@ -35,7 +41,7 @@ def read_text(report: Report, data: bytes) -> str:
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise report.error(base.E_NOT_TEXT, "a NUL byte; save the file as plain text in UTF-8", line)
-    text = _decode(report, data).replace("\r\n", "\n").replace("\r", "\n")
+    text = _LINE_ENDS.sub("\n", _decode(report, data)).replace("\u2029", "\n\n").translate(_NOTHING)
     if not text.strip():
         raise report.error(base.E_EMPTY, "the file is empty")
     if _HTML.match(text.lstrip()[:200]):
@@ -54,7 +60,14 @@ def _decode(report: Report, data: bytes) -> str:
 
 
 def _without_controls(report: Report, text: str) -> str:
-    """XML 1.0 section 2.2 has no place for them, escaped or not."""
+    """XML 1.0 section 2.2 has no place for them, escaped or not; marks of direction go too (UAX 9, section 3.3.2)."""
+    if _DIRECTIONS.search(text):
+        report.warn(base.W_CONTROL, "marks that change the direction of text were removed")
+        text = _DIRECTIONS.sub("", text)
+    if "\ufffd" in text:
+        line = text[: text.index("\ufffd")].count("\n") + 1
+        lost = text.count("\ufffd")
+        report.warn(base.W_LOST_CHARACTERS, f"{lost} character(s) had been lost before; U+FFFD stands for each", line)
     controls = {character for character in set(text) if _is_control(character)}
     if any(not character.isspace() for character in controls):
         report.warn(base.W_CONTROL, "control characters were replaced by spaces")
@@ -94,3 +107,15 @@ def _name(shown: str) -> str:
         seen = (character for character in shown if unicodedata.category(character) not in _INVISIBLE)
         shown = " ".join(unicodedata.normalize("NFKC", "".join(seen)).split())
     return shown.casefold().removesuffix(":").rstrip() or shown
+
+
+def joined(lines: Sequence[Line]) -> str:
+    """The text of lines that belong together."""
+    return " ".join(line.text for line in lines)
+
+
+def repeated(lines: Sequence[Line]) -> int:
+    """How many lines at the start stand there twice in a row, as titles do; 0 where none."""
+    names = [line.name for line in lines[: 2 * _TITLE_LINES]]
+    halves = range(1, len(names) // 2 + 1)
+    return next((half for half in halves if names[:half] == names[half : 2 * half]), 0)

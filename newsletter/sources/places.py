@@ -24,6 +24,7 @@ class Folder:
 
     path: Path
     suffixes: tuple[str, ...]
+    bytes_limit: int = base.BYTES_LIMIT
 
     def files(self) -> Iterator[Raw]:
         try:
@@ -32,7 +33,7 @@ class Folder:
         except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
             raise SourceError(f"the folder {self.path} cannot be read: {error}") from error
         for name in sorted(name for name in found if name.endswith(self.suffixes) and not name.startswith(".")):
-            yield _raw(self.path / name, root)
+            yield _raw(self.path / name, root, self.bytes_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,10 @@ class File:
     """One file, with its facts beside it."""
 
     path: Path
+    bytes_limit: int = base.BYTES_LIMIT
 
     def files(self) -> Iterator[Raw]:
-        yield _raw(self.path, Path(os.path.realpath(self.path.parent)))
+        yield _raw(self.path, Path(os.path.realpath(self.path.parent)), self.bytes_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,17 @@ class Stream:
 
     stream: BinaryIO
     name: str = "standard input"
+    bytes_limit: int = base.BYTES_LIMIT
 
     def files(self) -> Iterator[Raw]:
-        yield Raw(key="stdin", name=self.name, data=self.stream.read(base.BYTES_LIMIT + 1))
+        yield Raw(key="stdin", name=self.name, data=self.stream.read(self.bytes_limit + 1))
 
 
-def _raw(path: Path, root: Path) -> Raw:
+def _raw(path: Path, root: Path, limit: int) -> Raw:
     shown, key = _readable(str(path)), _readable(path.stem)
     sidecar = path.with_suffix(_SIDECAR)
     try:
-        data = _read(root / path.name, root, base.BYTES_LIMIT)
+        data = _read(root / path.name, root, limit)
         facts = None
         if sidecar != path and (sidecar.is_symlink() or sidecar.exists()):
             facts = _read(root / sidecar.name, root, base.FACTS_LIMIT)

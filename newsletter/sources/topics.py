@@ -12,71 +12,64 @@ topic would be learnt as known and spoil later lists.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TypeAlias
 
+from newsletter.sources import vocabulary
 from newsletter.sources.base import without_repeats
+from newsletter.sources.vocabulary import Lexicon, lower_case
 
 # Costs. Their proportions matter, not their size; a higher cost is a less likely reading.
 _PER_TOPIC = 1.5
-_KNOWN_TOPIC = 1.0
-_TEXT_WORD = 1.0
-_LISTED_WORD = 2.0
-_PREFIXED_WORD = 3.0
-_SHORT_WORD = 2.5  # words of up to three letters are found everywhere inside longer ones
-_PLURAL = 1.0  # an `s` between two words rather begins the second
-_ACRONYM = 4.0
-_ACRONYM_LETTER = 1.0  # for each letter beyond three: a long run of capitals is rather several acronyms
-_NUMBER = 1.0
-_UNKNOWN = 5.0
-_UNKNOWN_LETTER = 1.1
-_SHORTEST_UNKNOWN = 6  # a scrap of two letters costs as much as six: it is rather a part of its neighbour
-_INNER_CAPITAL = 6.0
-_LOOSE_END = 8.0  # a topic that starts or ends with a word such as "of"
-_OUT_OF_ORDER = 6.0
+_UNKNOWN = 4.0
+_SCRAP_LENGTH = 6
+_SCRAP = 1.1  # for each letter that an unknown word has less than six: it is rather a part of its neighbour
+_INNER_CAPITAL = 12.0
+_AFTER_BRACKET = 6.0  # no cut behind a closing bracket
+_OUT_OF_ORDER = 7.5
+_SMALL_AFTER_CAPITAL = 2.0  # `Fatigue` before `gait`: a list whose topics begin with capitals keeps to it
 
 _TEXT_LIMIT = 600  # the longest real list seen had 320 characters
-_TOPIC_LIMIT = 90
-_WORD_LIMIT = 28
-_BEAM = 4  # readings kept for each place; one would do but for the order rule, which looks back
-_SHORTEST_INSIDE = 4
+_NEVER = float("inf")
+_COST = itemgetter(0)  # states are compared by cost alone: to compare their chains takes time without bound
+_WIDE_SLACK = 16.0  # the same, where alternatives are wanted
+_SLACK = 8.0  # a reading that is dearer by more than this than another at the same place is dropped
+_BEAM = 3  # readings kept for each place; one would do but for the order rule, which looks back
 _CAPITALS_FROM = 3  # topics that a list must have to show its style
+_ALTERNATIVES_BEAM = 12
+_ENDS_LIMIT = 24  # later places at which an unknown word may end; no word is longer
 
-_PREFIXES = frozenset((
-    "anti", "auto", "bio", "cardio", "co", "cyto", "dys", "electro", "endo", "epi", "extra", "fibro", "gluco",
-    "haemo", "hemo", "hetero", "homo", "hyper", "hypo", "immuno", "inter", "intra", "lipo", "macro", "mechano",
-    "meta", "micro", "mono", "multi", "myelo", "nano", "neo", "neuro", "non", "oligo", "onco", "para", "patho",
-    "peri", "pharmaco", "photo", "phyto", "poly", "post", "pre", "proteo", "pseudo", "psycho", "radio", "re",
-    "sub", "super", "tele", "thermo", "thrombo", "trans", "ultra", "un", "uro", "vaso", "xeno",
-))  # fmt: skip
-_LONGEST_PREFIX = max(map(len, _PREFIXES))
-_LOOSE_WORDS = frozenset((
-    "a", "an", "and", "as", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "versus", "via", "vs",
-    "with",
-))  # fmt: skip
-_ACRONYM_FORM = re.compile(r"[A-Z][A-Z0-9]{1,9}s?|[a-z][A-Z]{2,5}s?|[A-Z][a-z][A-Z]{1,3}s?")
-_NUMBER_FORM = re.compile(r"[0-9]{1,4}[A-Z]?")
-_PARTS = re.compile(r"[-/'\u2019(),.:+&\[\]]+")
-_NO_CUT_BESIDE = frozenset(" -/'\u2019,.:+&\u2013")
+_CLOSING = frozenset(')]+%*"\u00ae\u2122\u201d')
 _SEPARATOR = re.compile(r"\s*[;|•\n]\s*")
-_AFTER_PARENTHESIS = re.compile(r"\)\w")
 _GLUED = re.compile(r"[a-z)][A-Z]")
+_NO_LETTER = re.compile(r"[\W_]+")
+_APOSTROPHE = re.compile(r"['\u2019]")
+_SLUG_PARTS = re.compile(r"[a-z0-9]+")
+_LATIN_NAMES = {
+    "\u03b1": "alpha", "\u03b2": "beta", "\u03b3": "gamma", "\u03b4": "delta", "\u03b5": "epsilon", "\u03b6": "zeta",
+    "\u03b9": "iota", "\u03ba": "kappa", "\u03bb": "lambda", "\u00b5": "mu", "\u03bc": "mu", "\u03c3": "sigma",
+    "\u03c4": "tau", "\u03c9": "omega", "\u00e6": "ae", "\u00f8": "o", "\u0153": "oe", "\u0142": "l",
+}  # fmt: skip
+_RUN = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitTopics:
-    """`topics` are certain, `uncertain` are the rest; both in the order of the text."""
+    """`topics` are certain, `uncertain` are the rest, `reading` is both; each in the order of the text."""
 
     topics: tuple[str, ...]
     uncertain: tuple[str, ...] = ()
+    reading: tuple[str, ...] = field(default=(), compare=False)
 
 
 def split_topics(glued: str, *, known: Collection[str] = (), text_words: Collection[str] = ()) -> SplitTopics:
     """Take a list of topics apart.
 
-    `known` are topics that trusted lists hold, `text_words` the words of the article itself.
+    `known` are topics that trusted lists hold, `text_words` the words of the article itself. `known` is read again only
+    where it is another object or has another size than at the last call.
     """
     glued = glued.strip()
     separated = _separated(glued)
@@ -87,11 +80,37 @@ def split_topics(glued: str, *, known: Collection[str] = (), text_words: Collect
         return SplitTopics(topics=())
     if len(glued) > _TEXT_LIMIT:
         return SplitTopics(topics=(), uncertain=(glued,))
-    words = _Words(_text_vocabulary(text_words), *_known(frozenset(known)))
-    pieces = without_repeats(_cheapest(glued, words))
-    by_capitals = _set_off_by_capitals(pieces)
-    certain = tuple(piece for piece in pieces if piece in by_capitals or words.certain(piece))
-    return SplitTopics(topics=certain, uncertain=tuple(piece for piece in pieces if piece not in certain))
+    reading = _readings(glued, known, text_words, beam=_BEAM)[0]
+    pieces = _pieces(glued, reading)
+    doubtful = {topic for topic, doubt in pieces if doubt}
+    topics = without_repeats(topic for topic, _ in pieces)
+    certain = _set_off_by_capitals(topics) | {topic for topic in topics if topic not in doubtful}
+    return SplitTopics(
+        topics=tuple(topic for topic in topics if topic in certain),
+        uncertain=tuple(topic for topic in topics if topic not in certain),
+        reading=topics,
+    )
+
+
+def alternatives(
+    glued: str, n: int = 3, *, known: Collection[str] = (), text_words: Collection[str] = ()
+) -> list[tuple[str, ...]]:
+    """The `n` most likely ways to take a list apart, the likeliest first; fewer where there are no more.
+
+    For a person who settles a doubtful list. A list with separators, and one too long to be one, has one way.
+    """
+    glued = glued.strip()
+    separated = _separated(glued)
+    glued = " ".join(glued.split())
+    if separated:
+        return [without_repeats(separated)]
+    if not glued or len(glued) > _TEXT_LIMIT:
+        return [(glued,)] if glued else []
+    ways = (
+        without_repeats(topic for topic, _ in _pieces(glued, reading))
+        for reading in _readings(glued, known, text_words, beam=max(_ALTERNATIVES_BEAM, 2 * n))
+    )
+    return list(dict.fromkeys(ways))[:n]
 
 
 def _separated(text: str) -> list[str]:
@@ -111,181 +130,213 @@ def _set_off_by_capitals(pieces: Sequence[str]) -> set[str]:
     return {piece for piece, *small in zip(pieces, ends_small, ends_small[1:], strict=False) if all(small)}
 
 
-# -- vocabulary -------------------------------------------------------------------------------------------------------
+# -- one topic in many spellings ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Vocabulary:
-    """`lower` holds words whose capitals do not matter, `exact` those with capitals of their own.
+def canonical(topic: str) -> str:
+    """What two spellings of one topic have in common: no capitals, no plural, a space for a hyphen.
 
-    Capitals beyond the first letter matter: `MRI` is no `mri`, and `eDemy` is nothing.
+    `B-cells` and `B cell` are one; `IL-10` and `IL 10` too. To compare by, not to show.
     """
-
-    lower: frozenset[str]
-    exact: frozenset[str]
-    topics: frozenset[str] = frozenset()
-
-    def __or__(self, other: _Vocabulary) -> _Vocabulary:
-        return _Vocabulary(self.lower | other.lower, self.exact | other.exact, self.topics | other.topics)
-
-    def has(self, word: str) -> bool:
-        return (word[1:].islower() and word.lower() in self.lower) or word in self.exact
+    words = _NO_LETTER.sub(" ", _APOSTROPHE.sub("", topic.casefold())).split()
+    return " ".join(vocabulary.singular(word) for word in words) or topic.casefold().strip()
 
 
-@lru_cache(maxsize=1)
-def _listed() -> _Vocabulary:
-    text = resources.files("newsletter.sources").joinpath("words.txt").read_text(encoding="utf-8")
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    words = {word for line in lines for word in line.split()}
-    lower = {word for word in words if word == word.lower()}
-    return _Vocabulary(frozenset(lower | {_plural(word) for word in lower}), frozenset(words - lower))
+def merge_topics(topics: Iterable[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
+    """Each topic once, in the spelling and at the place of its first occurrence.
+
+    `aliases` says which spelling stands for which topic, `{"MS": "Multiple sclerosis"}`; the name that it gives is the
+    one to show. An alias may lead to another; a ring of them ends where it began.
+    """
+    names = {canonical(alias): name for alias, name in aliases.items()}
+    first: dict[str, str] = {}
+    for topic in topics:
+        name = _resolved(topic, names)
+        first.setdefault(canonical(name), name)
+    return tuple(first.values())
 
 
-@lru_cache(maxsize=4)
-def _known(topics: frozenset[str]) -> tuple[_Vocabulary, _Vocabulary]:
-    """The words of known topics, alone and with the listed ones. Cached, since one run asks for the same again."""
-    words = {part for topic in topics for word in topic.split() for part in _PARTS.split(word)}
-    known = _with_forms(words, topics=frozenset(topic.casefold() for topic in topics))
-    return known, known | _listed()
+def _resolved(topic: str, names: Mapping[str, str]) -> str:
+    seen: set[str] = set()
+    while (key := canonical(topic)) in names and key not in seen:
+        seen.add(key)
+        topic = names[key]
+    return topic
 
 
-def _text_vocabulary(words: Collection[str]) -> _Vocabulary:
-    return _with_forms({part for word in words for part in _PARTS.split(word)})
+def topic_slug(topic: str) -> str:
+    """The topic's part of an address: small letters of ASCII, digits and hyphens. Spellings of one topic share it.
 
-
-def _with_forms(words: Collection[str], topics: frozenset[str] = frozenset()) -> _Vocabulary:
-    """Short words in small letters are left to the list, which knows which of them make topics."""
-    lower = {word.lower() for word in words if len(word) > 4 and word[1:].islower()}
-    exact = frozenset(word for word in words if len(word) > 1 and word != word.lower() and not word[1:].islower())
-    singular = {word[:-1] for word in lower if word.endswith("s") and not word.endswith(("ss", "is", "us"))}
-    return _Vocabulary(frozenset(lower | singular | {_plural(word) for word in lower}), exact, topics)
-
-
-def _plural(word: str) -> str:
-    if word.endswith("sis"):
-        return word[:-2] + "es"
-    if word.endswith("y") and word[-2:-1] not in set("aeiou"):
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
-
-
-class _Words:
-    """What a word or a topic costs, for one list. Remembers what it has worked out."""
-
-    def __init__(self, text: _Vocabulary, known: _Vocabulary, everything: _Vocabulary) -> None:
-        self._near = (text, known)
-        self._everything = (text, everything)
-        self._topics = known.topics
-        self._costs: dict[str, tuple[float, bool]] = {}
-
-    def cost(self, topic: str) -> float:
-        if topic.casefold() in self._topics:
-            return _KNOWN_TOPIC
-        words = topic.split(" ")
-        cost = _PER_TOPIC + sum([self._of(word)[0] for word in words])
-        return cost + _LOOSE_END * ((words[0] in _LOOSE_WORDS) + (words[-1] in _LOOSE_WORDS))
-
-    def certain(self, topic: str) -> bool:
-        return topic.casefold() in self._topics or all(self._of(word)[1] for word in topic.split(" "))
-
-    def listed(self, word: str) -> bool:
-        """Asked thousands of times for each list, hence no call of `has`."""
-        text, everything = self._everything
-        if word[1:].islower():
-            small = word.lower()
-            if small in everything.lower or small in text.lower:
-                return True
-        return word in everything.exact or word in text.exact
-
-    def _of(self, word: str) -> tuple[float, bool]:
-        found = self._costs.get(word)
-        if found is None:
-            found = self._costs[word] = self._work_out(word)
-        return found
-
-    def _work_out(self, word: str) -> tuple[float, bool]:
-        """The cost of a word, and whether it is certain to be one."""
-        if word in _LOOSE_WORDS:
-            return _NUMBER, True
-        if self.listed(word):
-            return self._listed_cost(word), True
-        parts = [part for part in _PARTS.split(word) if part]
-        if parts != [word]:
-            costs = [self._of(part) for part in parts]
-            glued = _AFTER_PARENTHESIS.search(word) is not None
-            cost = sum(cost for cost, _ in costs) + _INNER_CAPITAL * glued
-            return cost, not glued and all(certain for _, certain in costs)
-        return self._by_form(word)
-
-    def _by_form(self, word: str) -> tuple[float, bool]:
-        if len(word) == 1 or _NUMBER_FORM.fullmatch(word):
-            return _NUMBER, True
-        if _ACRONYM_FORM.fullmatch(word):
-            return _ACRONYM + _ACRONYM_LETTER * max(0, len(word) - 3), len(word) <= 6 and word[:2].isupper()
-        if self._prefixed(word):
-            return _PREFIXED_WORD, True
-        capitals = _INNER_CAPITAL * len(_GLUED.findall(word))
-        return _UNKNOWN + _UNKNOWN_LETTER * max(len(word), _SHORTEST_UNKNOWN) + capitals, False
-
-    def _listed_cost(self, word: str) -> float:
-        cost = _TEXT_WORD if any(near.has(word) for near in self._near) else _LISTED_WORD
-        cost += _PLURAL * (word.endswith("s") and self.listed(word[:-1]))
-        return cost + _SHORT_WORD * (len(word) <= 3 and word.islower())
-
-    def _prefixed(self, word: str) -> bool:
-        """`neurorepair`: a prefix and a word of its own, long enough not to be found by chance."""
-        small = word.lower()
-        return word[1:].islower() and any(
-            small[:end] in _PREFIXES and len(word) - end > 4 and self.listed(small[end:])
-            for end in range(2, min(_LONGEST_PREFIX, len(word) - 5) + 1)
-        )
+    A topic without any such letter gets the code points of its own, so that no two topics meet by being empty.
+    """
+    key = canonical(topic)
+    spelt = "".join(_LATIN_NAMES.get(letter, letter) for letter in key)
+    plain = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode("ascii")
+    return "-".join(_SLUG_PARTS.findall(plain)) or "-".join(f"{ord(letter):x}" for letter in key)
 
 
 # -- the search -------------------------------------------------------------------------------------------------------
 
+_Path: TypeAlias = "tuple[_Path, int, bool] | tuple[()]"
+_State: TypeAlias = tuple[float, int, bool, _Path]
 
-def _cheapest(text: str, words: _Words) -> list[str]:
-    """The topics of the cheapest way to cut `text`, by dynamic programming over the places where a cut may be."""
-    places = _places(text, words)
-    readings: dict[int, list[tuple[float, tuple[str, ...]]]] = {0: [(0.0, ())]}
-    for index, end in enumerate(places[1:], start=1):
-        found: list[tuple[float, tuple[str, ...]]] = []
-        for start in reversed(places[:index]):
-            if end - start > _TOPIC_LIMIT and start != places[index - 1]:
-                break
-            topic = text[start:end]
-            if topic.count("(") != topic.count(")"):
+
+def _readings(text: str, known: Collection[str], text_words: Collection[str], *, beam: int) -> list[_State]:
+    """The cheapest ways to cut `text`, the cheapest first."""
+    return _Search(text, vocabulary.of_known_topics(known), text_words, beam).run()
+
+
+def _pieces(text: str, reading: _State) -> list[tuple[str, bool]]:
+    """The topics of a reading, each with whether it is in doubt."""
+    _, _, doubt, path = reading
+    end = len(text)
+    pieces: list[tuple[str, bool]] = []
+    while path:
+        path, start, doubt_before = path
+        pieces.append((text[start:end], doubt))
+        end, doubt = start, doubt_before
+    pieces.append((text[:end], doubt))
+    return [(topic.strip(), doubt) for topic, doubt in reversed(pieces)]
+
+
+class _Search:
+    """Dynamic programming over the places of one text.
+
+    A state is the cost so far, where the last topic begins, whether that topic is in doubt, and the chain of the topics
+    before: (chain before, where the next begins, doubt). `_open[at]` holds the states in which a word begins at a
+    place, `_closed[at]` those in which one has just ended there.
+    """
+
+    def __init__(self, text: str, known: Lexicon, text_words: Collection[str], beam: int) -> None:
+        self._text = text
+        self._small = lower_case(text)
+        self._known = known
+        self._words = vocabulary.words_of(text, self._small, known, text_words)
+        self._beam = beam
+        self._beam_at_cuts = 1 if beam == _BEAM else beam  # behind a cut, what went before no longer matters
+        self._open: list[list[_State]] = [[] for _ in range(len(text) + 1)]
+        self._closed: list[list[_State]] = [[] for _ in range(len(text) + 1)]
+        self._least = [_NEVER] * (len(text) + 1)
+        self._slack = _SLACK if beam == _BEAM else _WIDE_SLACK
+        self._depth = self._depths() if "(" in text or "[" in text else None
+        self._ends = self._ends_of_unknown_words()
+        self._letters = vocabulary.letters()
+        self._surprise = self._surprises()
+
+    def run(self) -> list[_State]:
+        """The cheapest states that have read the whole text."""
+        begin, stop = self._skip(0), len(self._text)
+        self._open[begin] = [(0.0, 0, False, ())]
+        for at in range(begin, stop):
+            if self._closed[at]:
+                self._go_on(at)
+            if self._open[at]:
+                self._begin_words(at, self._best(self._open[at]))
+        return self._best(self._closed[stop]) or [(0.0, 0, True, ())]
+
+    def _best(self, states: list[_State]) -> list[_State]:
+        return sorted(states, key=_COST)[: self._beam] if len(states) > 1 else states
+
+    def _depths(self) -> list[int]:
+        """For each place how many brackets are open there."""
+        depths = [0]
+        for letter in self._text:
+            depths.append(depths[-1] + (letter in "([") - (letter in ")]"))
+        return depths
+
+    def _ends_of_unknown_words(self) -> dict[int, list[int]]:
+        """For each place the later ones of its run of letters at which a word that nobody knows may end."""
+        text, words = self._text, self._words
+        found: dict[int, list[int]] = {}
+        for run in _RUN.finditer(text):
+            begin, stop = run.span()
+            ends = [stop]
+            for at in range(stop - 1, begin - 1, -1):
+                found[at] = ends
+                if words[at] or (text[at].isupper() and not text[at - 1].isupper()):
+                    ends = [at, *ends[:_ENDS_LIMIT]]
+        return found
+
+    def _surprises(self) -> list[float]:
+        """Running sums of what each letter costs inside an unknown word; the first two are counted apart."""
+        costs, rare = self._letters.costs, self._letters.rare
+        text, small = self._text, self._small
+        sums, total = [0.0, 0.0, 0.0], 0.0
+        for at in range(2, len(text)):
+            total += costs.get(small[at - 2 : at + 1], rare)
+            if text[at].isupper() and text[at - 1].islower():
+                total += _INNER_CAPITAL
+            sums.append(total)
+        return sums
+
+    def _skip(self, at: int) -> int:
+        """The next place with a letter or digit."""
+        while at < len(self._text) and not self._text[at].isalnum():
+            at += 1
+        return at
+
+    def _go_on(self, at: int) -> None:
+        """A word has ended: its topic goes on behind what is no letter, or another topic begins."""
+        states = self._best(self._closed[at])
+        if self._text[at].isalnum():
+            self._cut(at, states)
+            return
+        behind = self._skip(at)
+        if behind == len(self._text):
+            self._closed[behind] += states
+            return
+        if self._text[behind - 1] in _CLOSING:
+            self._cut(behind, states)
+            states = [(cost + _AFTER_BRACKET, start, True, path) for cost, start, _, path in states]
+        self._open[behind] += states
+
+    def _cut(self, at: int, states: list[_State]) -> None:
+        text, depth = self._text, self._depth
+        found: list[_State] = []
+        for cost, start, doubt, path in states:
+            if depth is not None and depth[start] != depth[at]:
                 continue
-            cost = words.cost(topic)
-            for before, topics in readings[start]:
-                order = _OUT_OF_ORDER if topics and topic <= topics[-1] else 0.0
-                found.append((before + cost + order, (*topics, topic)))
-        readings[end] = sorted(found)[:_BEAM]
-    whole = readings[len(text)]
-    return list(whole[0][1]) if whole else [text]
+            total = cost + _PER_TOPIC
+            if text[start:at] > text[at : at + at - start]:
+                total += _OUT_OF_ORDER
+            if text[at].islower() and text[start].isupper() and text[start + 1].islower():
+                total += _SMALL_AFTER_CAPITAL
+            found.append((total, at, False, (path, at, doubt)))
+        self._open[at] += sorted(found, key=_COST)[: self._beam_at_cuts]
 
+    def _begin_words(self, at: int, states: list[_State]) -> None:
+        if self._known.topics:
+            self._whole_topics(at, states)
+        closed, least, slack = self._closed, self._least, self._slack
+        for end, price, unsure in self._words_from(at):
+            most = least[end] + slack
+            for cost, start, doubt, path in states:
+                total = cost + price
+                if total < most:
+                    closed[end].append((total, start, doubt or unsure, path))
+            least[end] = min(least[end], states[0][0] + price)
 
-def _places(text: str, words: _Words) -> list[int]:
-    """Where a cut is worth a thought: at a change of case, and where a known word begins or ends."""
-    places = {place for start, end in _known_words(text, words) for place in (start, end)}
-    places.update(match.start() + 1 for match in _GLUED.finditer(text))
-    inside = {place for place in places if 0 < place < len(text)}
-    allowed = {
-        place
-        for place in inside
-        if text[place - 1] not in _NO_CUT_BESIDE
-        and text[place] not in _NO_CUT_BESIDE
-        and text[place] != ")"
-        and text[place - 1] != "("
-    }
-    return [0, *sorted(allowed), len(text)]
+    def _words_from(self, at: int) -> list[tuple[int, float, bool]]:
+        """End, cost and doubt of each word that may begin here, known or not."""
+        words = self._words[at]
+        found = [(end, price, unsure) for end, (price, unsure) in words.items()]
+        found += [(end, self._price_unknown(at, end), True) for end in self._ends.get(at, ()) if end not in words]
+        return found
 
+    def _whole_topics(self, at: int, states: list[_State]) -> None:
+        """Known topics that may begin here. They end at a cut, or they would be a part of a longer topic."""
+        text, small, known = self._text, self._small, self._known
+        for length in known.topic_lengths.get(small[at : at + vocabulary.KEY], ()):
+            end = at + length
+            if end > len(text) or small[at:end] not in known.topics or (end < len(text) and not text[end].isalnum()):
+                continue
+            price = known.topics[small[at:end]] - _PER_TOPIC
+            self._closed[end] += [(cost + price, start, False, path) for cost, start, _, path in states if start == at]
 
-def _known_words(text: str, words: _Words) -> Iterator[tuple[int, int]]:
-    """Every (start, end) of a known word inside a token of `text`."""
-    for token in re.finditer(r"[^\s]+", text):
-        for start in range(*token.span()):
-            shortest = 2 if text[start].isupper() else _SHORTEST_INSIDE
-            for end in range(start + shortest, min(token.end(), start + _WORD_LIMIT) + 1):
-                if words.listed(text[start:end]):
-                    yield start, end
+    def _price_unknown(self, at: int, end: int) -> float:
+        small, letters, sums = self._small, self._letters, self._surprise
+        price = _UNKNOWN + letters.costs.get("^" + small[at : at + 2], letters.rare)
+        price += letters.costs.get(small[end - 2 : end] + "$", letters.rare)
+        if end - at > 2:
+            price += sums[end] - sums[at + 2]
+        return price + _SCRAP * max(0, _SCRAP_LENGTH - (end - at))

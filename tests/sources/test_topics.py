@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.sources.topics import SplitTopics, split_topics
+from newsletter.sources import vocabulary
+from newsletter.sources.topics import (
+    SplitTopics,
+    alternatives,
+    canonical,
+    merge_topics,
+    split_topics,
+    topic_slug,
+)
 
 SEED_TOPICS = Path(__file__).resolve().parents[1] / "data" / "seed_topics.json"
 
@@ -120,8 +130,162 @@ def test_no_letter_is_lost_or_made_up(text: str) -> None:
     assert set("".join("".join(parts).split()).casefold()) <= letters
 
 
-@pytest.mark.parametrize("text", ["aB" * 300, "fatigue" * 85, "FatigueMRI" * 60, "(" * 300 + ")" * 300, "x" * 600])
+@pytest.mark.parametrize(
+    "text", ["aB" * 300, "fatigue" * 85, "FatigueMRI" * 60, "(" * 300 + ")" * 300, "x" * 600, "MRI" * 200]
+)
 def test_a_hostile_list_is_quick(text: str) -> None:
     begun = time.perf_counter()
     split_topics(text)
     assert time.perf_counter() - begun < 1
+    alternatives(text)
+    assert time.perf_counter() - begun < 4
+
+
+@pytest.mark.parametrize(
+    "topics",
+    [
+        "Airway obstruction|Growth factor (GF)|Relapse",
+        "cytochrome c|lipid rafts",
+        "CD4+ T cells|Na+ channels|vitamin D",
+        "BLINDNESS/prevention|NEOPLASMS",
+        "2MWT|3D imaging|fatigue",
+        "MMP-2|MMP-9|miRNA|p53 mutation",
+        "poly(A) tail|protein folding",
+        "protein phosphatase 2A|vaccines",
+        "DMTs|relapse",
+        "fatigue|systematic review|\u03b2-blockers",
+        "access to care|quality of life",
+    ],
+)
+def test_forms_of_words_are_told_from_cuts(topics: str) -> None:
+    expected = tuple(topics.split("|"))
+    assert split_topics("".join(expected)).reading == expected
+
+
+def test_two_acronyms_are_not_taken_for_one() -> None:
+    assert split_topics("QZXWVKfatigue").reading == ("QZX", "WVK", "fatigue")
+
+
+def test_no_cut_inside_brackets() -> None:
+    assert split_topics("Fatigue (painGait)Tremor").reading == ("Fatigue (painGait)", "Tremor")
+
+
+def test_an_unlisted_word_behind_a_bracket_is_in_doubt() -> None:
+    assert "poly(gait)pain" not in split_topics("poly(gait)pain").topics
+
+
+def test_letters_whose_small_form_is_longer_do_no_harm() -> None:
+    assert "".join(split_topics("\u0130zmirfatigueMRI").reading) == "\u0130zmirfatigueMRI"
+
+
+def test_a_known_topic_is_cut_off_only_as_a_whole() -> None:
+    known = ["zyq flarb"]
+    assert "zyq flarb" not in split_topics("fatiguezyq flarb painwalking", known=known).reading
+    assert split_topics("fatiguezyq flar", known=known).reading[-1].endswith("zyq flar")
+
+
+def test_known_topics_that_grew_are_read_again() -> None:
+    known = ["fatigue"]
+    before = split_topics("gaitzyq flarbwalking", known=known).topics
+    known.append("zyq flarb")
+    assert "zyq flarb" not in before
+    assert split_topics("gaitzyq flarbwalking", known=known).topics == ("gait", "zyq flarb", "walking")
+
+
+def test_words_of_known_topics_help() -> None:
+    assert split_topics("gaitzyqlumab therapypain", known=["ABCX zyqlumab", "Gait"]).topics == (
+        "gait",
+        "zyqlumab therapy",
+        "pain",
+    )
+
+
+def test_the_articles_compounds_and_acronyms_help() -> None:
+    split = split_topics("ABCxyzDfatiguezyqlumab", text_words={"zyqlumab-treated", "ABCxyzD", "42"})
+    assert split.topics == ("ABCxyzD", "fatigue", "zyqlumab")
+
+
+def test_a_word_of_the_article_may_end_in_y_or_ies() -> None:
+    assert split_topics("gaitzyqlapathiespain", text_words={"zyqlapathy"}).topics == ("gait", "zyqlapathies", "pain")
+    assert split_topics("gaitzyqlapathypain", text_words={"zyqlapathies"}).topics == ("gait", "zyqlapathy", "pain")
+
+
+def test_the_likeliest_way_comes_first_among_the_alternatives() -> None:
+    glued = "FatigueGaitMultiple sclerosis"
+    ways = alternatives(glued, 3)
+    assert ways[0] == split_topics(glued).reading
+    assert len(ways) == len(set(ways)) == 3
+    assert all("".join(way) == glued for way in ways)
+
+
+def test_alternatives_of_a_plain_list() -> None:
+    assert alternatives("Gait; Pain") == [("Gait", "Pain")]
+    assert alternatives(" ") == []
+    assert alternatives("fatigue and pain " * 60) == [(("fatigue and pain " * 60).strip(),)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("B cells", "b-cell"),
+        ("IL-10", "IL 10"),
+        ("Therapies", "therapy"),
+        ("Parkinson's disease", "Parkinson\u2019s Disease"),
+        ("Biomarkers", "biomarker"),
+        ("Classes", "class"),
+    ],
+)
+def test_spellings_of_one_topic_are_one(one: str, other: str) -> None:
+    assert canonical(one) == canonical(other)
+    assert topic_slug(one) == topic_slug(other)
+    assert merge_topics([one, "gait", other], {}) == (one, "gait")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("IL-10", "IL-1"), ("diagnosis", "diagnostics"), ("IFN-\u03b1", "IFN-\u03b2")]
+)
+def test_different_topics_stay_apart(one: str, other: str) -> None:
+    assert canonical(one) != canonical(other)
+    assert topic_slug(one) != topic_slug(other)
+
+
+def test_an_alias_gives_the_name_to_show() -> None:
+    aliases = {"MS": "Multiple sclerosis", "disseminated sclerosis": "MS"}
+    topics = ["Fatigue", "ms", "multiple Sclerosis", "Disseminated sclerosis"]
+    assert merge_topics(topics, aliases) == ("Fatigue", "Multiple sclerosis")
+
+
+def test_a_ring_of_aliases_ends() -> None:
+    assert len(merge_topics(["a1", "b2"], {"a1": "b2", "b2": "a1"})) == 2
+
+
+def test_a_slug_is_plain() -> None:
+    assert topic_slug("Sj\u00f6gren's syndrome (primary)") == "sjogren-syndrome-primary"
+    assert topic_slug("TNF-\u03b1") == "tnf-alpha"
+    assert topic_slug("\u75b2\u52b4") == "75b2-52b4"
+    assert topic_slug("!?") == "21-3f"
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [("diagnosis", "diagnoses"), ("therapy", "therapies"), ("assay", "assays"), ("reflex", "reflexes")],
+)
+def test_plurals_are_formed(one: str, many: str) -> None:
+    assert vocabulary.plural(one) == many
+
+
+def test_the_shipped_words_are_read_once_and_late() -> None:
+    code = (
+        "import newsletter.sources.topics as t, newsletter.sources.vocabulary as v;"
+        "assert v.listed.cache_info().currsize == 0;"
+        "t.split_topics('FatigueGait'); t.split_topics('FatiguePain');"
+        "assert v.listed.cache_info().misses == 1"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_shipped_words_are_clean() -> None:
+    text = Path(vocabulary.__file__).with_name("words.txt").read_text(encoding="utf-8")
+    words = [word for line in text.splitlines() if not line.startswith("#") for word in line.split()]
+    assert len(words) > 8000
+    assert len(words) == len(set(words))
