@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
-from newsletter.model import Article, Notice, NoticeItem, Status
-from newsletter.store.database import Database, insert_new, upsert
+from newsletter.model import Accepted, Article, Notice, NoticeItem, Status
+from newsletter.store.database import Database, insert_new, upsert_all
 from newsletter.store.documents import article_of, article_values, notice_of, notice_values, topics_of
+from newsletter.store.related import index_articles
 from newsletter.store.schema import article as table
 from newsletter.store.schema import digest_article, digest_notice
 from newsletter.store.schema import notice as notice_table
+
+_AT_ONCE = 500
 
 
 class Articles:
@@ -27,6 +31,14 @@ class Articles:
             rows = connection.execute(select(table.c.key, table.c.raw_hash).where(table.c.source == source))
             return {row.key: row.raw_hash for row in rows}
 
+    def raw_hash(self, article_id: str) -> str | None:
+        """The hash of the raw document that an article came from."""
+        with self._database.read() as connection:
+            found: str | None = connection.execute(
+                select(table.c.raw_hash).where(table.c.id == article_id)
+            ).scalar_one_or_none()
+            return found
+
     def find(self, source: str, key: str) -> Article | None:
         """The article that came from this document."""
         return self._one(table.c.source == source, table.c.key == key)
@@ -35,11 +47,34 @@ class Articles:
         return self._one(table.c.slug == slug)
 
     def save(self, article: Article, raw_hash: str, notice: Notice | None = None) -> None:
-        """Insert or update by id, together with the notice. A notice that is there already stays as it is."""
+        """`save_all` of one."""
+        self.save_all([Accepted(article=article, raw_hash=raw_hash, notice=notice)])
+
+    def save_all(self, accepted: Sequence[Accepted]) -> None:
+        """Insert or update by id, together with their places in the index and their notices, in one transaction.
+
+        A notice that is there already stays as it is.
+        """
         with self._database.begin() as connection:
-            upsert(connection, table, article_values(article, raw_hash), key=("id",))
-            if notice is not None:
-                insert_new(connection, notice_table, notice_values(notice))
+            upsert_all(
+                connection, table, [article_values(each.article, each.raw_hash) for each in accepted], key=("id",)
+            )
+            index_articles(connection, [each.article for each in accepted])
+            for each in accepted:
+                if each.notice is not None:
+                    insert_new(connection, notice_table, notice_values(each.notice))
+
+    def everything(self) -> Iterator[tuple[Article, str]]:
+        """Every article with the hash of its raw document, by id; those that are saved meanwhile may be missing."""
+        last = ""
+        while True:
+            query = select(table).where(table.c.id > last).order_by(table.c.id).limit(_AT_ONCE)
+            with self._database.read() as connection:
+                found = [(article_of(row), row.raw_hash) for row in connection.execute(query)]
+            if not found:
+                return
+            yield from found
+            last = found[-1][0].id
 
     def slugs(self) -> set[str]:
         """Every slug that is taken."""

@@ -126,13 +126,20 @@ def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) 
 
 def upsert(connection: Connection, table: Table, values: Mapping[str, Any], *, key: Sequence[str]) -> None:
     """Insert a row, or set its values where a row of that key is there already."""
-    rest = {name: value for name, value in values.items() if name not in key}
+    upsert_all(connection, table, [values], key=key)
+
+
+def upsert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, key: Sequence[str]) -> None:
+    """`upsert` of several rows, at least one, that name the same columns."""
+    rest = [name for name in rows[0] if name not in key]
     if connection.dialect.name == "postgresql":
-        insert = postgresql.insert(table).values(values)
-        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=rest))
+        insert = postgresql.insert(table)
+        new = {name: insert.excluded[name] for name in rest}
+        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=new), [dict(row) for row in rows])
     else:
-        replace = sqlite.insert(table).values(values)
-        connection.execute(replace.on_conflict_do_update(index_elements=key, set_=rest))
+        replace = sqlite.insert(table)
+        new = {name: replace.excluded[name] for name in rest}
+        connection.execute(replace.on_conflict_do_update(index_elements=key, set_=new), [dict(row) for row in rows])
 
 
 def _parse(url: str) -> URL:

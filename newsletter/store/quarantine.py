@@ -37,6 +37,11 @@ class Quarantine:
         with self._database.begin() as connection:
             connection.execute(delete(table).where(table.c.source == source, table.c.key == storable(key)))
 
+    def keys(self, source: str) -> set[str]:
+        """Keys of the documents of `source` that have an entry."""
+        with self._database.read() as connection:
+            return set(connection.execute(select(table.c.key).where(table.c.source == source)).scalars())
+
     def entries(self) -> tuple[Quarantined, ...]:
         """Every entry, by source and key."""
         with self._database.read() as connection:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 
 #: PostgreSQL compares by the rules of a language unless told otherwise; SQLite by code point. Both do the latter here,
 #: so that the same rows come back in the same order.
@@ -108,6 +108,20 @@ quarantine = Table(
     Column("message", Text, nullable=False),
     Column("line", Integer),
     Column("at", UtcDateTime, nullable=False),
+)
+
+# What each source gave when it was last asked. A source without a row has never been read to its end.
+source_run = Table(
+    "source_run",
+    metadata,
+    Column("source", Word, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("new", Integer, nullable=False),
+    Column("revised", Integer, nullable=False),
+    Column("unchanged", Integer, nullable=False),
+    Column("quarantined", Integer, nullable=False),
+    Column("problem", Text),
+    Column("first", Boolean, nullable=False),
 )
 
 # Digests of one newsletter form a chain, hence the second unique key: two digests never begin at one moment.
@@ -231,4 +245,55 @@ tick = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("at", UtcDateTime, nullable=False),
+)
+
+# What articles are about, for "You may also like" and for near-duplicates, see related.py. Every row below is made
+# from the articles alone and can be made again. `index_entry` keeps what was counted, so that it can be taken back;
+# the others name an article by its `number`, without a foreign key, which would cost a look for each of a hundred rows.
+index_entry = Table(
+    "index_entry",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("article_id", Word, ForeignKey("article.id"), nullable=False, unique=True),
+    Column("plain_title", Text, nullable=False),
+    Column("terms", Text, nullable=False),
+    Column("marks", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# How many articles contain a term. The empty term is in every article.
+index_term = Table(
+    "index_term",
+    metadata,
+    Column("term", Word, primary_key=True),
+    Column("articles", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Ordered by weight within a term, so that the articles which a term tells most of are read first, and alone.
+index_posting = Table(
+    "index_posting",
+    metadata,
+    Column("term", Word, primary_key=True),
+    Column("weight", Integer, primary_key=True, autoincrement=False),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+index_mark = Table(
+    "index_mark",
+    metadata,
+    Column("mark", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# Documents that tell of an article which another document had given already.
+twin = Table(
+    "twin",
+    metadata,
+    Column("source", Word, primary_key=True),
+    Column("key", Word, primary_key=True),
+    Column("raw_hash", String, nullable=False),
+    Column("article_id", Word, ForeignKey("article.id"), nullable=False),
 )

@@ -12,13 +12,16 @@ from sqlalchemy import make_url, text
 from store_builders import LEASE, NOW, add_digest, key_of, make_digest, make_subscription
 
 from newsletter.errors import StoreError
-from newsletter.model import Claim, DeliveryState, Outcome, Quarantined
+from newsletter.model import Accepted, Claim, DeliveryState, Outcome, Quarantined, SourceRun
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
+from newsletter.store.duplicates import Duplicates
 from newsletter.store.quarantine import Quarantine
+from newsletter.store.related import RelatedIndex
 from newsletter.store.schema import metadata
+from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
 
@@ -39,14 +42,22 @@ CLAIM = Claim(
 
 READS: dict[str, Callable[[Database], object]] = {
     "Articles.raw_hashes": lambda database: Articles(database).raw_hashes("seeds"),
+    "Articles.raw_hash": lambda database: Articles(database).raw_hash("a"),
     "Articles.find": lambda database: Articles(database).find("seeds", "a.txt"),
     "Articles.by_slug": lambda database: Articles(database).by_slug("a"),
+    "Articles.everything": lambda database: list(Articles(database).everything()),
     "Articles.slugs": lambda database: Articles(database).slugs(),
     "Articles.known_topics": lambda database: Articles(database).known_topics(),
     "Articles.visible": lambda database: Articles(database).visible(NOW),
     "Articles.unassigned": lambda database: Articles(database).unassigned("weekly", NOW),
     "Articles.notices": lambda database: Articles(database).notices(NOW),
     "Articles.pending_notices": lambda database: Articles(database).pending_notices("weekly"),
+    "RelatedIndex.catch_up": lambda database: RelatedIndex(database).catch_up(),  # reads only, where nothing is missing
+    "RelatedIndex.nearest": lambda database: RelatedIndex(database).nearest(make_article(), now=NOW),
+    "Duplicates.find_duplicate": lambda database: Duplicates(database).find_duplicate(make_article()),
+    "Duplicates.raw_hashes": lambda database: Duplicates(database).raw_hashes("seeds"),
+    "Duplicates.find": lambda database: Duplicates(database).find("seeds", "a.txt"),
+    "Quarantine.keys": lambda database: Quarantine(database).keys("seeds"),
     "Quarantine.entries": lambda database: Quarantine(database).entries(),
     "Digests.record": lambda database: Digests(database).record("weekly"),
     "Digests.all": lambda database: Digests(database).all("weekly"),
@@ -61,10 +72,18 @@ READS: dict[str, Callable[[Database], object]] = {
     "Deliveries.counts": lambda database: Deliveries(database).counts(),
     "Deliveries.due": lambda database: Deliveries(database).due(NOW),
     "Deliveries.events": lambda database: Deliveries(database).events(1),
+    "SourceRuns.last": lambda database: SourceRuns(database).last(),
     "Ticks.last": lambda database: Ticks(database).last(),
 }
 WRITES: dict[str, Callable[[Database], object]] = {
+    "Articles.save_all": lambda database: Articles(database).save_all(
+        [Accepted(article=make_article(), raw_hash="hash")]
+    ),
     "Articles.save": lambda database: Articles(database).save(make_article(), "hash"),
+    "RelatedIndex.put": lambda database: RelatedIndex(database).put(make_article()),
+    "RelatedIndex.remove": lambda database: RelatedIndex(database).remove("a"),
+    "RelatedIndex.rebuild": lambda database: RelatedIndex(database).rebuild([]),
+    "Duplicates.remember": lambda database: Duplicates(database).remember("seeds", "b.txt", "hash", make_article().id),
     "Quarantine.put": lambda database: Quarantine(database).put(ENTRY),
     "Quarantine.clear": lambda database: Quarantine(database).clear("seeds", "a.txt"),
     "Digests.add": lambda database: add_digest(
@@ -78,6 +97,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Deliveries.claim": lambda database: Deliveries(database).claim("one", NOW, LEASE, key_of),
     "Deliveries.finish": lambda database: Deliveries(database).finish(CLAIM, SENT, NOW),
     "Deliveries.recover": lambda database: Deliveries(database).recover(NOW),
+    "SourceRuns.record": lambda database: SourceRuns(database).record(SourceRun(source="seeds", at=NOW)),
     "Ticks.record": lambda database: Ticks(database).record(NOW),
 }
 EVERY = READS | WRITES
@@ -104,7 +124,7 @@ def _refusals(calls: dict[str, Callable[[Database], object]], database: Database
 
 
 def test_every_public_method_is_listed_here() -> None:
-    stores = (Articles, Quarantine, Digests, Subscribers, Deliveries, Ticks)
+    stores = (Articles, RelatedIndex, Duplicates, Quarantine, Digests, Subscribers, Deliveries, SourceRuns, Ticks)
     methods = {f"{store.__name__}.{name}" for store in stores for name in vars(store) if not name.startswith("_")}
     assert methods == set(EVERY)
 

@@ -68,6 +68,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", "key", name="pk_quarantine"),
     )
     op.create_table(
+        "source_run",
+        sa.Column("source", WORD, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("new", sa.Integer(), nullable=False),
+        sa.Column("revised", sa.Integer(), nullable=False),
+        sa.Column("unchanged", sa.Integer(), nullable=False),
+        sa.Column("quarantined", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("first", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("source", name="pk_source_run"),
+    )
+    op.create_table(
         "subscriber",
         sa.Column("id", WORD, nullable=False),
         sa.Column("address", sa.String(), nullable=False),
@@ -207,6 +219,7 @@ def downgrade() -> None:
     op.drop_table("tick")
     op.drop_table("suppression")
     op.drop_table("subscriber")
+    op.drop_table("source_run")
     op.drop_table("quarantine")
     op.drop_index("ix_digest_state", table_name="digest")
     op.drop_table("digest")
