@@ -24,7 +24,7 @@ from newsletter.engine import local
 from newsletter.errors import ClockRefused, StoreError, TemplateError, UsageError
 from newsletter.feeds import FORMATS
 from newsletter.feeds.build import articles_feed, digests_feed
-from newsletter.ingest import IngestReport, ingest
+from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
@@ -41,6 +41,7 @@ from newsletter.model import (
     Outcome,
     PlannedDigest,
     Quarantined,
+    SourceRun,
     Subscriber,
     Subscription,
 )
@@ -51,14 +52,19 @@ from newsletter.pages.feeds import feeds_page
 from newsletter.pages.front import front_page
 from newsletter.periods import leap, next_due
 from newsletter.publish import Draft, Press, Published, Refused, Written, compose_due, publish, write_files
-from newsletter.sources.base import Source
-from newsletter.sources.capture import Capture
-from newsletter.sources.places import Folder
+from newsletter.sources.base import Place, Source
+from newsletter.sources.completion import DoubtfulTopics, completion, doubtful
+from newsletter.sources.fetch import Url
+from newsletter.sources.kinds import format_of, limit_of
+from newsletter.sources.places import File, Folder
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests, RecordedDigest
+from newsletter.store.duplicates import Duplicates
 from newsletter.store.quarantine import Quarantine
+from newsletter.store.related import RelatedIndex
+from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
 from newsletter.templating import Templates
@@ -122,10 +128,12 @@ class App:
         self._database = database
         self._articles = Articles(database)
         self._quarantine = Quarantine(database)
+        self._related = RelatedIndex(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
         self._deliveries = Deliveries(database)
         self._ticks = Ticks(database)
+        self._runs = SourceRuns(database)
         self._written: tuple[object, ...] | None = None
 
     def close(self) -> None:
@@ -133,14 +141,45 @@ class App:
 
     # -- ingest -------------------------------------------------------------------------------------------------------
 
-    def ingest(self, now: datetime) -> tuple[IngestReport, ...]:
-        """Take in every source. Raises SourceError where one cannot be read at all."""
+    def ingest(self, now: datetime, *, told: Callable[[], None] = lambda: None) -> tuple[IngestReport, ...]:
+        """Take in every source; one that cannot be read says so in its report, and the others go on.
+
+        `told` is called after each document.
+        """
+        self._related.catch_up()
+        shelf, asked = self._shelf(), self._runs.last()
         reports: list[IngestReport] = []
-        for source in self.config.source:
-            after = sum(report.documents for report in reports)  # each document has a moment of its own
-            moment = now + timedelta(milliseconds=after)
-            reports.append(ingest(_open_source(source), self._articles, self._quarantine, site=self.site, now=moment))
+        for each in self.config.source:
+            moment = now + timedelta(milliseconds=sum(report.documents for report in reports))
+            source = _open_source(each, Path(self.config.paths.state))
+            before = asked.get(each.slug)
+            back_catalogue = before is None or before.first
+            report = ingest(source, shelf, now=moment, back_catalogue=back_catalogue, told=told)
+            self._runs.record(_run_of(report, now, first=back_catalogue and report.problem is not None))
+            reports.append(report)
+        if self.config.paths.studies or self.config.paths.topics:
+            refresh(shelf, now=now + timedelta(milliseconds=sum(report.documents for report in reports)))
         return tuple(reports)
+
+    def _shelf(self) -> Shelf:
+        return Shelf(
+            articles=self._articles,
+            quarantine=self._quarantine,
+            twins=Duplicates(self._database),
+            site=self.site,
+            complete=completion(self.config.paths.studies, self.config.paths.topics),
+        )
+
+    def sources(self) -> tuple[tuple[SourceConfig, SourceRun | None], ...]:
+        """What is configured, and what each gave when it was last asked."""
+        runs = self._runs.last()
+        return tuple((each, runs.get(each.slug)) for each in self.config.source)
+
+    def doubtful_topics(self) -> tuple[DoubtfulTopics, ...]:
+        """Articles whose glued topics could not be told apart with confidence, with other readings."""
+        shelf, known = self._shelf(), self._articles.known_topics()
+        doubts = (doubtful(article, known, shelf.complete) for article, _ in self._articles.everything())
+        return tuple(doubt for doubt in doubts if doubt is not None)
 
     def quarantined(self) -> tuple[Quarantined, ...]:
         return self._quarantine.entries()
@@ -206,7 +245,7 @@ class App:
         )
         if state == self._written:
             return None
-        files = self._files(articles, self._articles.notices(now), digests)
+        files = self._files(articles, self._articles.notices(now), digests, now)
         written = write_files(Path(self.config.paths.public), files, owned=_OWNED)
         self._written = state
         return written
@@ -218,11 +257,15 @@ class App:
         return tuple(digest for digest in digests if not digest.empty)
 
     def _files(
-        self, articles: tuple[Article, ...], notices: tuple[NoticeItem, ...], digests: dict[str, tuple[Digest, ...]]
+        self,
+        articles: tuple[Article, ...],
+        notices: tuple[NoticeItem, ...],
+        digests: dict[str, tuple[Digest, ...]],
+        now: datetime,
     ) -> Iterator[tuple[str, bytes]]:
         site, templates = self.site, self.templates
         for article in articles:
-            page = article_page(article, site, templates, articles)
+            page = article_page(article, site, templates, self._related.nearest(article, now=now))
             yield f"articles/{article.slug}/index.html", page.encode()
         for newsletter in self.newsletters:
             for digest in digests[newsletter.slug]:
@@ -426,9 +469,31 @@ def _open_database(url: str) -> Database:
         raise StoreError(f"store.url ({named}): {error.message}") from error
 
 
-def _open_source(source: SourceConfig) -> Source:
-    capture = Capture()
-    return Source(source.slug, Folder(Path(source.folder), capture.suffixes), capture)
+def _open_source(told: SourceConfig, state: Path) -> Source:
+    documents = format_of(told.kind, told.profile)
+    limit = limit_of(documents)
+    place: Place
+    if told.folder is not None:
+        place = Folder(Path(told.folder), documents.suffixes, limit)
+    elif told.file is not None:
+        place = File(Path(told.file), limit)
+    else:
+        cache = state / f"{told.slug}.fetched"
+        place = Url(str(told.url), allowed_private=told.private_hosts, cache=cache, limit=limit)
+    return Source(told.slug, place, documents)
+
+
+def _run_of(report: IngestReport, now: datetime, *, first: bool) -> SourceRun:
+    return SourceRun(
+        source=report.source,
+        at=now,
+        first=first,
+        new=len(report.new),
+        revised=len(report.revised),
+        unchanged=len(report.unchanged),
+        quarantined=len(report.quarantined),
+        problem=report.problem,
+    )
 
 
 def _feed_files(path: str, feed: Feed) -> Iterator[tuple[str, bytes]]:

@@ -37,6 +37,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 Address = Annotated[str, Field(pattern=r"^[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", max_length=500)]
 Zone = Annotated[str, AfterValidator(_zone)]
+FeedAddress = Annotated[str, Field(pattern=r"^https?://[^\s#@]+$")]
 WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?$")]
 
 
@@ -65,6 +66,11 @@ class SiteConfig(_Part):
 class PathsConfig(_Part):
     public: str = Field("public", min_length=1, description="the folder that web servers serve")
     templates: str | None = Field(None, description="a folder of your own templates, looked at before ours")
+    state: str = Field("var", min_length=1, description="a folder for copies of what was fetched")
+    studies: tuple[str, ...] = Field(
+        (), strict=False, description="a list of files from PubMed (XML) or Crossref (JSON), or []"
+    )
+    topics: str | None = Field(None, description="a TOML file with your words on topics")
 
 
 class StoreConfig(_Part):
@@ -99,7 +105,7 @@ class SourceConfig(_Part):
     )
     folder: str | None = Field(None, min_length=1, description="the folder of the documents")
     file: str | None = Field(None, min_length=1, description="a single file")
-    url: WebAddress | None = Field(None, description="a web address that starts with https:// or http://")
+    url: FeedAddress | None = Field(None, description="a web address that starts with https:// or http://")
     private_hosts: tuple[str, ...] = Field(
         (), strict=False, description="a list of hosts of your own network that may be asked, or []"
     )
@@ -360,7 +366,13 @@ def _absolute(config: Config, base: Path) -> Config:
         "maildir": config.delivery.maildir.model_copy(update={"folder": resolved(config.delivery.maildir.folder)}),
         "smtp": smtp.model_copy(update=files),
     }
-    paths = {"public": resolved(config.paths.public), "templates": resolved(config.paths.templates)}
+    paths = {
+        "public": resolved(config.paths.public),
+        "templates": resolved(config.paths.templates),
+        "state": resolved(config.paths.state),
+        "studies": tuple(str(base / name) for name in config.paths.studies),
+        "topics": resolved(config.paths.topics),
+    }
     return config.model_copy(
         update={
             "paths": config.paths.model_copy(update=paths),

@@ -73,9 +73,7 @@ def choose(newsletter: Newsletter, planned: PlannedDigest, candidates: Iterable[
     The first `full_items` are whole, `late` where they are older than the window; all others are titles.
     """
     taken = [
-        article
-        for article in candidates
-        if selected(newsletter, article) and _in_time(newsletter, planned, article)
+        article for article in candidates if selected(newsletter, article) and _in_time(newsletter, planned, article)
     ]
     ranked = sorted(taken, key=lambda article: _rank(newsletter, article))
     ordered = _diverse(ranked, most=min(_DIVERSE_ITEMS, newsletter.full_items))

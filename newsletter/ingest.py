@@ -1,8 +1,8 @@
 """The first verb: documents of a source become articles, or quarantine entries with a reason.
 
 What an article is to become is decided by pure functions (`mint`, `revise`, `publication`); `ingest` reads, asks
-them, and writes. A bad document costs itself alone, and each document is written in a transaction of its own, so a
-killed run loses nothing that it had accepted.
+them, and writes. A bad document costs itself alone. A document that repeats another's article is a revision of it, not
+an article of its own. What is written stays, whatever comes; what a killed run had not written yet, the next one finds.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
-from newsletter.errors import DocumentError
+from newsletter.errors import DocumentError, SourceError
 from newsletter.model import (
+    Accepted,
     Article,
     DateOrigin,
     Document,
@@ -29,6 +31,9 @@ from newsletter.model import (
     Status,
     Summary,
 )
+from newsletter.similarity import joined_facts, marks
+
+_AT_ONCE = 64  # articles in one transaction
 
 _STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
@@ -58,26 +63,64 @@ class DocumentSource(Protocol[Raw]):
 
 class ArticleStore(Protocol):
     def raw_hashes(self, source: str) -> Mapping[str, str]: ...
+    def raw_hash(self, article_id: str) -> str | None: ...
     def find(self, source: str, key: str) -> Article | None: ...
-    def save(self, article: Article, raw_hash: str, notice: Notice | None = None) -> None: ...
+    def save_all(self, accepted: Sequence[Accepted]) -> None: ...
     def slugs(self) -> set[str]: ...
     def known_topics(self) -> Mapping[str, int]: ...
+    def everything(self) -> Iterator[tuple[Article, str]]: ...
 
 
 class QuarantineStore(Protocol):
     def put(self, entry: Quarantined) -> None: ...
     def clear(self, source: str, key: str) -> None: ...
+    def keys(self, source: str) -> set[str]: ...
+
+
+class Repeated(Protocol):
+    """An article that another one repeats. Not `certain`: keep both, and tell the operator."""
+
+    @property
+    def article(self) -> Article: ...
+    @property
+    def certain(self) -> bool: ...
+
+
+class TwinStore(Protocol):
+    """Documents that tell of an article which another document gave first."""
+
+    def raw_hashes(self, source: str) -> Mapping[str, str]: ...
+    def find(self, source: str, key: str) -> Article | None: ...
+    def remember(self, source: str, key: str, raw_hash: str, article_id: str) -> None: ...
+    def find_duplicate(self, article: Article) -> Repeated | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where articles are kept. `complete` adds to a document what is known of it from elsewhere: studies, topics."""
+
+    articles: ArticleStore
+    quarantine: QuarantineStore
+    twins: TwinStore
+    site: Site
+    complete: Callable[[Document], Document] = lambda document: document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """What one run made of one source: keys by what happened to them, and the quarantine entries."""
+    """What one run made of one source: keys by what happened to them, and the quarantine entries.
+
+    `doubts` are sentences about articles that may be the same. `problem` says why the source could not be read to its
+    end; what had been read by then is kept.
+    """
 
     source: str
-    new: tuple[str, ...]
-    revised: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    quarantined: tuple[Quarantined, ...]
+    new: tuple[str, ...] = ()
+    revised: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    doubts: tuple[str, ...] = ()
+    problem: str | None = None
 
     @property
     def documents(self) -> int:
@@ -86,45 +129,159 @@ class IngestReport:
 
 
 def ingest(
-    source: DocumentSource[Raw], articles: ArticleStore, quarantine: QuarantineStore, *, site: Site, now: datetime
+    source: DocumentSource[Raw],
+    shelf: Shelf,
+    *,
+    now: datetime,
+    back_catalogue: bool = False,
+    told: Callable[[], None] = lambda: None,
 ) -> IngestReport:
-    """Take in every document of `source`. Raises SourceError where the source as a whole cannot be read.
+    """Take in every document of `source`, a few in each transaction: what is committed stays, whatever comes.
 
-    What a source holds when it is asked for the first time is its back catalogue.
+    `back_catalogue`: the source was never read to its end before, so what is new now was there already.
+    `told` is called after each document.
     """
-    seen = articles.raw_hashes(source.slug)
-    slugs, topics = articles.slugs(), articles.known_topics()
-    done: dict[str, list[str]] = {"new": [], "revised": [], "unchanged": []}
-    refused: list[Quarantined] = []
-    for number, raw in enumerate(source.fetch()):
+    intake = _Intake(source, shelf, back_catalogue=back_catalogue)
+    problem = None
+    try:
+        for number, raw in enumerate(source.fetch()):
+            # A moment for each, since readers of feeds mistrust entries that share `updated`.
+            intake.take(raw, now + timedelta(milliseconds=number))
+            told()
+    except SourceError as error:
+        problem = error.message
+    intake.write()
+    return intake.report(problem)
+
+
+class _Intake:
+    """One run over one source."""
+
+    def __init__(self, source: DocumentSource[Any], shelf: Shelf, *, back_catalogue: bool) -> None:
+        self._source, self._shelf, self._back_catalogue = source, shelf, back_catalogue
+        self._own, self._twins = shelf.articles.raw_hashes(source.slug), shelf.twins.raw_hashes(source.slug)
+        self._refused_before = shelf.quarantine.keys(source.slug)
+        self._slugs, self._topics = shelf.articles.slugs(), shelf.articles.known_topics()
+        self._done: dict[str, list[str]] = {"new": [], "revised": [], "unchanged": []}
+        self._refused: list[Quarantined] = []
+        self._doubts: list[str] = []
+        self._waiting: list[Accepted] = []
+        self._waiting_marks: set[int] = set()
+
+    def take(self, raw: RawDocument, moment: datetime) -> None:
         raw_hash = _raw_hash(raw)
-        if seen.get(raw.key) == raw_hash:
-            done["unchanged"].append(raw.key)
-            continue
-        moment = now + timedelta(milliseconds=number)  # RFC 4287 readers mistrust entries that share `updated`
-        try:
-            document = source.parse(raw, topics)
-        except DocumentError as error:
-            refused.append(_refuse(source.slug, raw.key, error, now))
-            quarantine.put(refused[-1])
-            continue
-        existing = articles.find(source.slug, raw.key)
-        article = (
-            mint(document, source=source.slug, site=site, slugs=slugs, now=moment, back_catalogue=not seen)
-            if existing is None
-            else revise(existing, document, now=moment)
+        if raw_hash in {self._own.get(raw.key), self._twins.get(raw.key)}:
+            self._done["unchanged"].append(raw.key)
+        else:
+            try:
+                document = self._shelf.complete(self._source.parse(raw, self._topics))
+            except DocumentError as error:
+                self._refuse(raw.key, error, moment)
+                return
+            self._done[self._keep(document, raw_hash, moment)].append(raw.key)
+        if raw.key in self._refused_before:
+            self._shelf.quarantine.clear(self._source.slug, raw.key)
+
+    def report(self, problem: str | None) -> IngestReport:
+        return IngestReport(
+            source=self._source.slug,
+            new=tuple(self._done["new"]),
+            revised=tuple(self._done["revised"]),
+            unchanged=tuple(self._done["unchanged"]),
+            quarantined=tuple(self._refused),
+            doubts=tuple(self._doubts),
+            problem=problem,
         )
-        slugs.add(article.slug)
-        articles.save(article, raw_hash, notice_of(article, existing, site=site, now=moment))
-        quarantine.clear(source.slug, raw.key)
-        done[_happened(existing, article)].append(raw.key)
-    return IngestReport(
-        source=source.slug,
-        new=tuple(done["new"]),
-        revised=tuple(done["revised"]),
-        unchanged=tuple(done["unchanged"]),
-        quarantined=tuple(refused),
-    )
+
+    def _refuse(self, key: str, error: DocumentError, moment: datetime) -> None:
+        entry = Quarantined(
+            source=self._source.slug, key=key, code=error.code, message=error.message, line=error.line, at=moment
+        )
+        self._refused.append(entry)
+        self._shelf.quarantine.put(entry)
+
+    def write(self) -> None:
+        """Write down what is waiting, in one transaction."""
+        if self._waiting:
+            self._shelf.articles.save_all(self._waiting)
+            self._waiting.clear()
+            self._waiting_marks.clear()
+
+    def _keep(self, document: Document, raw_hash: str, moment: datetime) -> str:
+        """Keep the document as an article of its own, or as a revision; what happened, as a word."""
+        slug, existing = self._source.slug, None
+        if document.key in self._own:
+            existing = self._shelf.articles.find(slug, document.key)
+        if existing is not None:
+            return _save_revision(self._shelf, existing, document, raw_hash, moment)
+        article = self._mint(document, moment)
+        told_before = self._told_before(article)
+        if told_before is not None:
+            return self._keep_twin(told_before, document, raw_hash, moment)
+        self._slugs.add(article.slug)
+        notice = notice_of(article, None, site=self._shelf.site, now=moment)
+        self._waiting.append(Accepted(article=article, raw_hash=raw_hash, notice=notice))
+        self._waiting_marks |= marks(article)
+        if len(self._waiting) == _AT_ONCE:
+            self.write()
+        return "new"
+
+    def _keep_twin(self, told_before: Article, document: Document, raw_hash: str, moment: datetime) -> str:
+        self._shelf.twins.remember(self._source.slug, document.key, raw_hash, told_before.id)
+        own_hash = self._shelf.articles.raw_hash(told_before.id) or ""  # its own document has not changed
+        joined = replace(document, facts=joined_facts(told_before.facts, document.facts))
+        return _save_revision(self._shelf, told_before, joined, own_hash, moment)
+
+    def _mint(self, document: Document, moment: datetime) -> Article:
+        return mint(
+            document,
+            source=self._source.slug,
+            site=self._shelf.site,
+            slugs=self._slugs,
+            now=moment,
+            back_catalogue=self._back_catalogue,
+        )
+
+    def _told_before(self, article: Article) -> Article | None:
+        """The article that another document gave already, if it is certain."""
+        if not self._waiting_marks.isdisjoint(marks(article)):
+            self.write()  # the store must know what it is asked about
+        known = self._shelf.twins.find(article.source, article.key) if article.key in self._twins else None
+        if known is not None:
+            return known
+        found = self._shelf.twins.find_duplicate(article)
+        if found is None or found.certain:
+            return None if found is None else found.article
+        self._doubts.append(
+            f"{article.source}/{article.key}: may tell of the same study as "
+            f"{found.article.source}/{found.article.key}; both are kept"
+        )
+        return None
+
+
+def refresh(shelf: Shelf, *, now: datetime) -> int:
+    """Complete again what was taken in before: a study may have been retracted since. How many articles changed."""
+    changed = 0
+    for number, (article, raw_hash) in enumerate(shelf.articles.everything()):
+        document = Document(
+            key=article.key,
+            summary=article.summary,
+            facts=article.facts,
+            topics_raw=article.topics_raw,
+            related=article.related,
+        )
+        completed = shelf.complete(document)
+        if (completed.summary, completed.facts) != (article.summary, article.facts):
+            _save_revision(shelf, article, completed, raw_hash, now + timedelta(milliseconds=number))
+            changed += 1
+    return changed
+
+
+def _save_revision(shelf: Shelf, existing: Article, document: Document, raw_hash: str, moment: datetime) -> str:
+    article = revise(existing, document, now=moment)
+    notice = notice_of(article, existing, site=shelf.site, now=moment)
+    shelf.articles.save_all([Accepted(article=article, raw_hash=raw_hash, notice=notice)])
+    return "unchanged" if article.updated == existing.updated else "revised"
 
 
 def mint(
@@ -133,7 +290,7 @@ def mint(
     """A new article, seen for the first time `now`. Its id is made here and never again."""
     published, precision, origin = publication(document.facts, first_seen=now)
     return Article(
-        id=site.tag(f"article/{source}/{document.key}"),
+        id=site.tag(f"article/{source}/{quote(document.key)}"),
         slug=slug_for(document.summary.title, fallback=document.key, taken=slugs),
         source=source,
         key=document.key,
@@ -213,7 +370,7 @@ def notice_of(article: Article, existing: Article | None, *, site: Site, now: da
         return None
     said = hashlib.sha256(f"{facts.status}|{facts.notice}".encode()).hexdigest()[:12]
     return Notice(
-        id=site.tag(f"notice/{article.source}/{article.key}/{said}"),
+        id=site.tag(f"notice/{article.source}/{quote(article.key)}/{said}"),
         article_id=article.id,
         status=facts.status,
         text=facts.notice,
@@ -239,17 +396,7 @@ def _standing(article: Article) -> tuple[Status, str]:
     return article.facts.status, article.facts.notice
 
 
-def _happened(existing: Article | None, article: Article) -> str:
-    if existing is None:
-        return "new"
-    return "revised" if article.updated != existing.updated else "unchanged"
-
-
 def _raw_hash(raw: RawDocument) -> str:
     digest = hashlib.sha256(raw.data)
     digest.update(b"\0sidecar\0" + raw.facts if raw.facts is not None else b"")
     return digest.hexdigest()
-
-
-def _refuse(source: str, key: str, error: DocumentError, now: datetime) -> Quarantined:
-    return Quarantined(source=source, key=key, code=error.code, message=error.message, line=error.line, at=now)

@@ -194,6 +194,32 @@ class Quarantined:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRun:
+    """What a source gave when it was last asked. `problem` says why it could not be read as a whole.
+
+    `first`: it has never been read to its end.
+    """
+
+    source: str
+    at: datetime
+    first: bool = False
+    new: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An article to be written down, with the hash of its raw document and the notice that its change calls for."""
+
+    article: Article
+    raw_hash: str
+    notice: Notice | None = None
+
+
 # -- newsletters, periods, digests ------------------------------------------------------------------------------------
 
 

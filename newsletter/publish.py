@@ -87,10 +87,15 @@ class Press:
 
 
 def due(newsletter: Newsletter, press: Press, now: datetime) -> tuple[PlannedDigest, ...]:
-    """The digests of `newsletter` that are due and not yet recorded, oldest first. Changes nothing."""
+    """The digests of `newsletter` that are due and not yet recorded, oldest first. Changes nothing.
+
+    Before there is a single article no chain begins: the archive that comes in first shall get its back issues.
+    """
     record = press.digests.record(newsletter.slug)
-    oldest = None if record else _oldest(press.articles.visible(now), newsletter.zone)
-    return plan(newsletter, record, oldest=oldest, now=now)
+    if record:
+        return plan(newsletter, record, oldest=None, now=now)
+    oldest = _oldest(press.articles.visible(now), newsletter.zone)
+    return () if oldest is None else plan(newsletter, record, oldest=oldest, now=now)
 
 
 def compose_due(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Draft, ...]:

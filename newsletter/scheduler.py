@@ -53,6 +53,8 @@ class Ticker:
 
     def _ingest(self) -> None:
         for report in self._app.ingest(clock.now()):
+            if report.problem is not None:
+                _log.error("source-unreadable", source=report.source, reason=report.problem)
             if report.new or report.revised:
                 _log.info("ingested", source=report.source, new=len(report.new), revised=len(report.revised))
 

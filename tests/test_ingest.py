@@ -12,14 +12,16 @@ from builders import make_article, make_site, make_summary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.errors import DocumentError
-from newsletter.ingest import content_hash, ingest, mint, notice_of, publication, revise, slug_for
+from newsletter.errors import DocumentError, SourceError
+from newsletter.ingest import Shelf, content_hash, ingest, mint, notice_of, publication, refresh, revise, slug_for
 from newsletter.model import (
+    Article,
     DateOrigin,
     Document,
     Facts,
     IssueDate,
     Precision,
+    Quarantined,
     Rating,
     Related,
     Status,
@@ -27,6 +29,7 @@ from newsletter.model import (
 )
 from newsletter.store.articles import Articles
 from newsletter.store.database import open_database
+from newsletter.store.duplicates import Duplicates
 from newsletter.store.quarantine import Quarantine
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -167,63 +170,134 @@ class _Raw:
     key: str
     data: bytes
     facts: bytes | None = None
+    doi: str | None = None
 
 
 @dataclass(frozen=True)
-class _Shelf:
+class _Source:
     """A source whose documents are a title each; an empty one cannot be used."""
 
     documents: tuple[_Raw, ...]
     slug: str = "shelf"
+    breaks_after: int | None = None
 
     def fetch(self) -> Iterator[_Raw]:
-        yield from self.documents
+        yield from self.documents[: self.breaks_after]
+        if self.breaks_after is not None:
+            raise SourceError("the wire was cut")
 
     def parse(self, raw: _Raw, known_topics: Collection[str]) -> Document:
         if not raw.data:
             raise DocumentError("E-EMPTY", f"{raw.key}: empty", line=1)
-        facts = _facts(Status.CORRECTED, raw.facts.decode()) if raw.facts else Facts()
-        return _document(raw.key, summary=make_summary(title=raw.data.decode()), facts=facts)
+        facts = _facts(Status.CORRECTED, raw.facts.decode()) if raw.facts else Facts(doi=raw.doi)
+        title = raw.data.decode()
+        body = " ".join(f"{title}{raw.key}word{number}" for number in range(80))
+        summary = make_summary(title=title, what_they_found=(body,))
+        return _document(raw.key, summary=summary, facts=facts)
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Iterator[tuple[Articles, Quarantine]]:
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
     database = open_database(f"sqlite:///{tmp_path}/test.db")
-    yield Articles(database), Quarantine(database)
+    yield Shelf(articles=Articles(database), quarantine=Quarantine(database), twins=Duplicates(database), site=SITE)
     database.close()
 
 
-def test_a_bad_document_costs_itself_alone(stores: tuple[Articles, Quarantine]) -> None:
-    articles, quarantine = stores
-    shelf = _Shelf((_Raw("a", b"A"), _Raw("b", b""), _Raw("c", b"C")))
-    report = ingest(shelf, articles, quarantine, site=SITE, now=NOW)
+def _visible(shelf: Shelf) -> tuple[Article, ...]:
+    assert isinstance(shelf.articles, Articles)
+    return shelf.articles.visible(NOW + timedelta(days=9))
+
+
+def _entries(shelf: Shelf) -> tuple[Quarantined, ...]:
+    assert isinstance(shelf.quarantine, Quarantine)
+    return shelf.quarantine.entries()
+
+
+def _notices(shelf: Shelf) -> list[str]:
+    assert isinstance(shelf.articles, Articles)
+    return [item.notice.text for item in shelf.articles.notices(NOW + timedelta(days=9))]
+
+
+def test_a_bad_document_costs_itself_alone(shelf: Shelf) -> None:
+    report = ingest(_Source((_Raw("a", b"A"), _Raw("b", b""), _Raw("c", b"C"))), shelf, now=NOW)
     assert report.new == ("a", "c")
     assert [(entry.key, entry.code, entry.line) for entry in report.quarantined] == [("b", "E-EMPTY", 1)]
-    assert quarantine.entries() == report.quarantined
-    mended = _Shelf((_Raw("b", b"B"),))
-    assert ingest(mended, articles, quarantine, site=SITE, now=NOW).new == ("b",)
-    assert quarantine.entries() == ()
+    assert _entries(shelf) == report.quarantined
+    assert report.documents == 3
+    assert ingest(_Source((_Raw("b", b"B"),)), shelf, now=NOW).new == ("b",)
+    assert _entries(shelf) == ()
 
 
-def test_a_second_run_changes_nothing(stores: tuple[Articles, Quarantine]) -> None:
-    articles, quarantine = stores
-    shelf = _Shelf((_Raw("a", b"Same title"), _Raw("b", b"Same title")))
-    ingest(shelf, articles, quarantine, site=SITE, now=NOW)
-    before = articles.visible(NOW + timedelta(days=1))
-    report = ingest(shelf, articles, quarantine, site=SITE, now=NOW + timedelta(hours=1))
+def test_a_document_that_becomes_again_what_it_was_leaves_quarantine(shelf: Shelf) -> None:
+    ingest(_Source((_Raw("a", b"A"),)), shelf, now=NOW)
+    ingest(_Source((_Raw("a", b""),)), shelf, now=NOW)
+    assert len(_entries(shelf)) == 1
+    assert ingest(_Source((_Raw("a", b"A"),)), shelf, now=NOW).unchanged == ("a",)
+    assert _entries(shelf) == ()
+
+
+def test_a_second_run_changes_nothing(shelf: Shelf) -> None:
+    source = _Source((_Raw("a", b"Same title"), _Raw("b", b"Same title")))
+    ingest(source, shelf, now=NOW)
+    before = _visible(shelf)
+    report = ingest(source, shelf, now=NOW + timedelta(hours=1))
     assert report.unchanged == ("a", "b")
-    assert articles.visible(NOW + timedelta(days=1)) == before
+    assert _visible(shelf) == before
     assert {article.slug for article in before} == {"same-title", "same-title-2"}
     assert len({article.updated for article in before}) == 2
 
 
-def test_a_revision_is_told_and_a_notice_is_kept(stores: tuple[Articles, Quarantine]) -> None:
-    articles, quarantine = stores
-    ingest(_Shelf((_Raw("a", b"A"),)), articles, quarantine, site=SITE, now=NOW)
+def test_a_revision_is_told_and_a_notice_is_kept(shelf: Shelf) -> None:
     later = NOW + timedelta(days=1)
-    report = ingest(_Shelf((_Raw("a", b"A", b"wrong number"),)), articles, quarantine, site=SITE, now=later)
-    assert report.revised == ("a",)
-    assert [item.notice.text for item in articles.notices(later)] == ["wrong number"]
-    report = ingest(_Shelf((_Raw("a", b"A ", b"wrong number"),)), articles, quarantine, site=SITE, now=later)
-    assert report.unchanged == ("a",)
-    assert len(articles.notices(later)) == 1
+    ingest(_Source((_Raw("a", b"A"),)), shelf, now=NOW)
+    assert ingest(_Source((_Raw("a", b"A", b"wrong number"),)), shelf, now=later).revised == ("a",)
+    assert _notices(shelf) == ["wrong number"]
+    assert ingest(_Source((_Raw("a", b"A ", b"wrong number"),)), shelf, now=later).unchanged == ("a",)
+    assert _notices(shelf) == ["wrong number"]
+
+
+def test_a_source_that_breaks_half_way_keeps_what_it_gave(shelf: Shelf) -> None:
+    told: list[None] = []
+    source = _Source((_Raw("a", b"A"), _Raw("b", b"B")), breaks_after=1)
+    report = ingest(source, shelf, now=NOW, told=lambda: told.append(None))
+    assert (report.new, report.problem, len(told)) == (("a",), "the wire was cut", 1)
+    assert [article.key for article in _visible(shelf)] == ["a"]
+
+
+def test_a_back_catalogue_is_marked_as_such(shelf: Shelf) -> None:
+    ingest(_Source((_Raw("a", b"A"),)), shelf, now=NOW, back_catalogue=True)
+    ingest(_Source((_Raw("a", b"A"), _Raw("b", b"B"))), shelf, now=NOW)
+    assert {article.key: article.back_catalogue for article in _visible(shelf)} == {"a": True, "b": False}
+
+
+def test_a_key_with_odd_characters_makes_a_valid_id(shelf: Shelf) -> None:
+    ingest(_Source((_Raw("https://x.example.org/?p=1#2 é", b"A"),)), shelf, now=NOW)
+    (article,) = _visible(shelf)
+    assert article.id == "tag:example.org,2026:article/shelf/https%3A//x.example.org/%3Fp%3D1%232%20%C3%A9"
+
+
+def test_what_is_known_elsewhere_reaches_old_articles_too(shelf: Shelf) -> None:
+    ingest(_Source((_Raw("a", b"A"), _Raw("b", b"B"))), shelf, now=NOW)
+
+    def retracted(document: Document) -> Document:
+        return replace(document, facts=_facts(Status.RETRACTED)) if document.key == "a" else document
+
+    later = NOW + timedelta(days=1)
+    assert refresh(replace(shelf, complete=retracted), now=later) == 1
+    assert refresh(replace(shelf, complete=retracted), now=later) == 0
+    assert {article.key: article.status for article in _visible(shelf)} == {"a": Status.RETRACTED, "b": Status.OK}
+    assert _notices(shelf) == ["The journal took it back."]
+
+
+def test_a_second_document_of_the_same_study_is_a_revision_and_not_an_article(shelf: Shelf) -> None:
+    first, second = (
+        _Source((_Raw("a", b"A", doi="10.5555/1"),)),
+        _Source((_Raw("z", b"B", doi="10.5555/1"),), slug="feed"),
+    )
+    assert ingest(first, shelf, now=NOW).new == ("a",)
+    assert ingest(second, shelf, now=NOW + timedelta(hours=1)).revised == ("z",)
+    (article,) = _visible(shelf)
+    assert (article.key, article.title) == ("a", "B")
+    for source in (first, second, first):
+        assert ingest(source, shelf, now=NOW).revised == (), "the two do not take turns"
+    assert _visible(shelf) == (article,)

@@ -116,8 +116,16 @@ def test_a_late_article_goes_into_the_next_digest(bench: Bench) -> None:
     assert [item.article.slug for item in draft.digest.late] == ["late"]
 
 
+def test_no_chain_begins_before_there_is_an_article(bench: Bench) -> None:
+    """Or else the archive that is taken in after the first tick would have no back issues."""
+    assert publish(DAILY, bench.press, NOW) == ()
+    bench.shelve(_article("a", 16), _article("b", 19))
+    assert len(publish(DAILY, bench.press, NOW)) == 4
+
+
 def test_an_empty_period_is_recorded_and_mails_nobody(bench: Bench) -> None:
     bench.subscribe(1)
+    bench.shelve(_article("today", 20))
     (result,) = publish(DAILY, bench.press, NOW)
     assert isinstance(result, Published)
     assert (result.articles, result.deliveries) == (0, 0)

@@ -18,6 +18,9 @@ def main() -> None:
 for command in (
     articles.parse,
     articles.ingest,
+    articles.sources,
+    articles.schema,
+    articles.topics,
     articles.quarantine,
     articles.shelf,
     operate.plan,

@@ -10,27 +10,48 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.base import at, common_options, config_option, json_option, leave, opened, print_json, stamp, table
-from newsletter.errors import UsageError
+from newsletter.cli.base import (
+    at,
+    common_options,
+    config_option,
+    json_option,
+    leave,
+    opened,
+    print_json,
+    progress,
+    stamp,
+    table,
+)
+from newsletter.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:
+    from newsletter.config import SourceConfig
     from newsletter.model import Article, Document, Facts, Summary
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--kind", default=None, help="captures, html, markdown, json, csv, feed, pubmed or wordpress.")
 @json_option
-def parse(file: Path, as_json: bool) -> None:
-    """Show what one document becomes; store nothing. A FILE of - reads standard input."""
+def parse(file: Path, as_json: bool, kind: str | None) -> None:
+    """Show what one document becomes; store nothing. A FILE of - reads standard input.
+
+    Without --kind the file's name tells its kind. Of a file of many documents the first is shown.
+    """
     from newsletter.sources.base import Source
-    from newsletter.sources.capture import Capture
+    from newsletter.sources.kinds import KINDS, format_of, kind_of, limit_of
     from newsletter.sources.places import File, Stream
 
-    place = Stream(sys.stdin.buffer) if str(file) == "-" else File(file)
-    source = Source("parse", place, Capture())
-    document = source.parse(next(source.fetch()), ())
-    told = _document(document)
-    _print(told, as_json=as_json)
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f'no kind "{kind}"; there are: {", ".join(KINDS)}')
+    documents = format_of(kind or kind_of(file.name))
+    limit = limit_of(documents)
+    place = Stream(sys.stdin.buffer, bytes_limit=limit) if str(file) == "-" else File(file, limit)
+    source = Source("parse", place, documents)
+    first = next(source.fetch(), None)
+    if first is None:
+        raise DocumentError("E-EMPTY", f"{file}: there is no document in it")
+    _print(_document(source.parse(first)), as_json=as_json)
 
 
 def _print(told: dict[str, Any], *, as_json: bool) -> None:
@@ -70,9 +91,10 @@ def _document(document: Document) -> dict[str, Any]:
 @common_options
 def ingest(config_path: Path, as_json: bool, now: datetime | None) -> None:
     """Take in new and changed articles from every source."""
-    with opened(config_path) as app:
-        reports = app.ingest(at(now))
+    with opened(config_path) as app, progress(None, "taking in") as advance:
+        reports = app.ingest(at(now), told=advance)
     quarantined = [entry for report in reports for entry in report.quarantined]
+    problems = [report.problem for report in reports if report.problem is not None]
     if as_json:
         print_json({"sources": reports})
     else:
@@ -80,7 +102,68 @@ def ingest(config_path: Path, as_json: bool, now: datetime | None) -> None:
         table("Articles", ("source", "new", "revised", "unchanged", "quarantined"), rows)
         for entry in quarantined:
             click.secho(f"quarantined {entry.source}/{entry.key}: {entry.code}: {entry.message}", fg="yellow", err=True)
-    leave(1 if quarantined else 0)
+        for doubt in (doubt for report in reports for doubt in report.doubts):
+            click.secho(f"doubt {doubt}", fg="yellow", err=True)
+        for problem in problems:
+            click.secho(f"unreadable {problem}", fg="red", err=True)
+    leave(1 if quarantined or problems else 0)
+
+
+@click.command()
+@json_option
+@config_option
+def sources(config_path: Path, as_json: bool) -> None:
+    """List the sources that are configured, and what each gave when it was last asked."""
+    with opened(config_path) as app:
+        found = app.sources()
+    if as_json:
+        told = [{"source": each.slug, "kind": each.kind, "place": _place(each), "last": run} for each, run in found]
+        print_json({"sources": told})
+        return
+    rows = [
+        (each.slug, each.kind, _place(each), *((run.at, run.new, run.quarantined) if run else ("never", "", "")))
+        for each, run in found
+    ]
+    table("Sources", ("source", "kind", "place", "last asked", "new", "quarantined"), rows)
+    for _, run in found:
+        if run is not None and run.problem is not None:
+            click.secho(f"unreadable {run.problem}", fg="red")
+
+
+def _place(source: SourceConfig) -> str:
+    return str(source.folder or source.file or source.url)
+
+
+@click.command()
+def schema() -> None:
+    """Print the fields of articles in JSON and CSV files, as a JSON Schema."""
+    from newsletter.sources.fields import json_schema
+
+    print_json(json_schema())
+
+
+@click.group()
+def topics() -> None:
+    """What articles are about."""
+
+
+@topics.command("review")
+@json_option
+@config_option
+def topics_review(config_path: Path, as_json: bool) -> None:
+    """List topics that could not be told apart with confidence, with other readings of the same text."""
+    with opened(config_path) as app:
+        doubts = app.doubtful_topics()
+    if as_json:
+        print_json({"doubtful": doubts})
+        return
+    for doubt in doubts:
+        click.secho(doubt.topics_raw, bold=True)
+        click.echo(f"  {doubt.title}")
+        click.echo(f"  taken:  {'; '.join(doubt.topics) or 'nothing'}")
+        for other in doubt.readings:
+            click.echo(f"  or:     {'; '.join(other)}")
+    click.echo(f"{len(doubts)} doubtful; settle them under [lists] in the file that `paths.topics` names")
 
 
 @click.group()

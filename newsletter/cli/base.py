@@ -151,12 +151,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
 
 
 @contextmanager
-def progress(total: int, title: str) -> Iterator[Callable[[], None]]:
-    """A progress bar on a terminal; nothing in a pipe."""
+def progress(total: int | None, title: str) -> Iterator[Callable[[], None]]:
+    """A progress bar on a terminal; nothing in a pipe. With a total of None it counts without an end in sight."""
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not (total and sys.stderr.isatty())) as bar:
+    with Progress(console=Console(stderr=True), transient=True, disable=total == 0 or not sys.stderr.isatty()) as bar:
         task = bar.add_task(title, total=total)
         yield lambda: bar.advance(task)
 

