@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import gc
 import random
-import resource
 import signal
 import sys
 import time
@@ -27,6 +26,7 @@ from types import FrameType
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "sources")]
 
+from memory import peak_mb  # noqa: E402  the path is set above
 from test_source_contract import EXAMPLES  # noqa: E402  the path is set above
 
 from newsletter.errors import DocumentError  # noqa: E402  the path is set above
@@ -236,7 +236,7 @@ def main() -> int:
         codes: Counter[str] = Counter()
         counts = run(name, numbers, asked.seed, codes)
         gc.collect()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux
+        peak = peak_mb()
         broken |= bool(counts.crashes) or counts.slowest > SLOW_SECONDS or peak > PEAK_MB
         print(
             f"CASES={counts.cases} USED={counts.used} REFUSED={counts.refused} CRASHES={counts.crashes} "

@@ -10,11 +10,12 @@ import argparse
 import cProfile
 import pstats
 import random
-import resource
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+
+from memory import peak_mb
 
 from newsletter import config
 from newsletter.app import App, open_app
@@ -140,7 +141,7 @@ def timed(app: App, name: str, documents: int) -> None:
     begun, used = time.perf_counter(), time.process_time()
     (report,) = app.ingest(NOW)
     wall, processor = time.perf_counter() - begun, time.process_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     print(
         f"{name:12} {documents:7} documents {documents / wall:9.0f}/s wall {documents / processor:9.0f}/s processor "
         f"{wall:7.2f} s   new {len(report.new)}, unchanged {len(report.unchanged)}, "

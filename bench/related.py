@@ -9,7 +9,6 @@ Medians and worst of single articles; a peer that is asked for the same terms; h
 from __future__ import annotations
 
 import random
-import resource
 import sqlite3
 import statistics
 import sys
@@ -22,6 +21,7 @@ from heapq import nlargest
 from itertools import accumulate, islice
 from pathlib import Path
 
+from memory import peak_mb
 from sqlalchemy import insert, select
 
 from newsletter.model import Article, DateOrigin, Facts, Precision, Summary
@@ -209,7 +209,7 @@ def main() -> None:
         copies(database, Author(3), size)
         peer(folder, database, Author(2), size)
         database.close()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
+    memory = peak_mb()
     print(f"  peak memory {memory:.0f} MB")
 
 

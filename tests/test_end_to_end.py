@@ -17,7 +17,7 @@ from pathlib import Path
 
 import feedparser
 import pytest
-from fault_server import FaultServer
+from fault_server import Fault, FaultServer
 from feeds.atom_check import problems
 from workshop import NOW, ROOT, Workshop, environment, open_workshop
 
@@ -266,6 +266,38 @@ def test_digests_leave_through_a_real_smtp_server(tmp_path: Path) -> None:
         assert workshop.told("deliver", "--now", NOW) == {"deliveries": {"sent": 3}}
         assert workshop.told("deliver", "--now", NOW) == {"deliveries": {}}
     assert sorted(message.recipient for message in server.accepted) == sorted(PEOPLE.values())
+
+
+def test_a_dead_address_is_suppressed_and_a_refusing_relay_burns_nobody(tmp_path: Path) -> None:
+    workshop = open_workshop(tmp_path)
+    dead = [Fault(at="rcpt", reply="550 5.1.1 no such user")]
+    with FaultServer(log=tmp_path / "log", scripts={"ann@example.org": [*dead]}) as server:
+        workshop.change('transport = "maildir"', 'transport = "smtp"')
+        workshop.change("port = 587", f"port = {server.port}")
+        workshop.change('security = "starttls"', 'security = "none"')
+        workshop.told("ingest", "--now", NOW)
+        _subscribe(workshop)
+        workshop.told("publish", "--now", NOW)
+        assert workshop.told("deliver", "--now", NOW) == {"deliveries": {"bounced": 1, "sent": 2}}
+        tomorrow = "2026-11-21T09:00:00Z"
+        workshop.told("publish", "--now", tomorrow)
+        assert workshop.told("deliver", "--now", tomorrow) == {"deliveries": {}}, "nobody writes to a dead address"
+    other = open_workshop(_folder(tmp_path / "other"))
+    with FaultServer(always=(Fault(at="mail", reply="530 5.7.0 authenticate first"),)) as server:
+        other.change('transport = "maildir"', 'transport = "smtp"')
+        other.change("port = 587", f"port = {server.port}")
+        other.change('security = "starttls"', 'security = "none"')
+        other.told("ingest", "--now", NOW)
+        _subscribe(other)
+        other.told("publish", "--now", NOW)
+        assert "530" in other.told("deliver", "--now", NOW, status=1)["message"]
+    states = [each["deliveries"] for each in other.told("status", "--now", NOW)["newsletters"]]
+    assert not any("bounced" in each for each in states)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def test_run_serves_ticks_and_ends_on_sigterm(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from newsletter.errors import DocumentError, SourceError
 from newsletter.model import Document, DocumentWarning, IssueDate, Precision
+from newsletter.sources.marks import with_mark
 
 BYTES_LIMIT = 2_000_000
 FACTS_LIMIT = 16_000
@@ -139,7 +140,7 @@ class Source:
         """What a document says. Raises DocumentError where it cannot be used."""
         if raw.error is not None:
             raise raw.error
-        return self.format.parse(raw, known_topics)
+        return with_mark(self.format.parse(raw, known_topics))
 
 
 def _repeated(raw: Raw) -> Raw:

@@ -18,10 +18,11 @@ from urllib.parse import urljoin
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from newsletter.errors import DocumentError
-from newsletter.model import DateOrigin, DocumentWarning, Facts, IssueDate, Status
+from newsletter.model import DateOrigin, DocumentWarning, Facts, IssueDate
 from newsletter.sources import base, divide
 from newsletter.sources.base import Report, issue_date, shorten
 from newsletter.sources.fields import read_iso, read_known_facts
+from newsletter.sources.marks import read_mark
 from newsletter.sources.sanitise import Block, Flow, parse_html, read_flow
 
 _YEARS = range(1900, 2200)
@@ -29,10 +30,6 @@ _SOURCE_LABELS = frozenset((
     "full study", "original article", "original study", "read the full study", "read the study", "source study",
     "the study", "view study", "view the study",
 ))  # fmt: skip
-_MARKED = re.compile(
-    r"\s*(retracted(?: article)?|withdrawn(?: article)?|expression of concern|corrected)\s*:\s*(?=\S)", re.IGNORECASE
-)
-_STATUSES = {"r": Status.RETRACTED, "w": Status.RETRACTED, "e": Status.CONCERN, "c": Status.CORRECTED}
 _DOI_PREFIX = re.compile(r"(?:doi:\s*|https?://(?:dx\.)?doi\.org/)", re.IGNORECASE)
 _LOCAL_MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?")
 _ISSUE = re.compile(r"([0-9]{4})[/-]([0-9]{1,2})(?:[/-]([0-9]{1,2}))?")
@@ -143,12 +140,10 @@ def page_facts(page: Opened, lead: Sequence[Block], title: str) -> tuple[Facts, 
     for name, value in told.items():
         if value is not None:
             facts = replace(facts, **_fact(page.report, name, value))
-    marked = _MARKED.match(title)
-    if marked is None:
+    mark = read_mark(title)
+    if mark is None:
         return facts, title
-    status = _STATUSES[marked[1][0].lower()]
-    notice = f"The page's title is marked {marked[1]!r}."
-    return replace(facts, status=status, notice=notice), title[marked.end() :]
+    return replace(facts, status=mark.status, notice=mark.notice), mark.title
 
 
 def _fact(report: Report, name: str, value: str) -> dict[str, Any]:
