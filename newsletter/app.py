@@ -15,6 +15,7 @@ from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
 from threading import Event
+from typing import BinaryIO
 
 from newsletter import subscribe
 from newsletter.config import Config, SourceConfig, read_secrets, read_smtp_password
@@ -56,7 +57,7 @@ from newsletter.sources.base import Place, Source
 from newsletter.sources.completion import DoubtfulTopics, completion, doubtful
 from newsletter.sources.fetch import Url
 from newsletter.sources.kinds import format_of, limit_of
-from newsletter.sources.places import File, Folder
+from newsletter.sources.places import File, Folder, Stream
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
@@ -141,17 +142,20 @@ class App:
 
     # -- ingest -------------------------------------------------------------------------------------------------------
 
-    def ingest(self, now: datetime, *, told: Callable[[], None] = lambda: None) -> tuple[IngestReport, ...]:
+    def ingest(
+        self, now: datetime, *, told: Callable[[], None] = lambda: None, stream: tuple[str, BinaryIO] | None = None
+    ) -> tuple[IngestReport, ...]:
         """Take in every source; one that cannot be read says so in its report, and the others go on.
 
-        `told` is called after each document.
+        `told` is called after each document. `stream` names one source and the bytes to read in place of its own;
+        then it alone is taken in. Raises UsageError where there is no source of that name.
         """
         self._related.catch_up()
         shelf, asked = self._shelf(), self._runs.last()
         reports: list[IngestReport] = []
-        for each in self.config.source:
+        for each in self._asked(stream):
             moment = now + timedelta(milliseconds=sum(report.documents for report in reports))
-            source = _open_source(each, Path(self.config.paths.state))
+            source = _open_source(each, Path(self.config.paths.state), None if stream is None else stream[1])
             before = asked.get(each.slug)
             back_catalogue = before is None or before.first
             report = ingest(source, shelf, now=moment, back_catalogue=back_catalogue, told=told)
@@ -160,6 +164,15 @@ class App:
         if self.config.paths.studies or self.config.paths.topics:
             refresh(shelf, now=now + timedelta(milliseconds=sum(report.documents for report in reports)))
         return tuple(reports)
+
+    def _asked(self, stream: tuple[str, BinaryIO] | None) -> tuple[SourceConfig, ...]:
+        if stream is None:
+            return self.config.source
+        named = tuple(each for each in self.config.source if each.slug == stream[0])
+        if not named:
+            known = ", ".join(each.slug for each in self.config.source)
+            raise UsageError(f'no source "{stream[0]}" in the configuration; there are: {known}')
+        return named
 
     def _shelf(self) -> Shelf:
         return Shelf(
@@ -469,11 +482,13 @@ def _open_database(url: str) -> Database:
         raise StoreError(f"store.url ({named}): {error.message}") from error
 
 
-def _open_source(told: SourceConfig, state: Path) -> Source:
+def _open_source(told: SourceConfig, state: Path, stream: BinaryIO | None) -> Source:
     documents = format_of(told.kind, told.profile)
     limit = limit_of(documents)
     place: Place
-    if told.folder is not None:
+    if stream is not None:
+        place = Stream(stream, bytes_limit=limit)
+    elif told.folder is not None:
         place = Folder(Path(told.folder), documents.suffixes, limit)
     elif told.file is not None:
         place = File(Path(told.file), limit)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from workshop import NOW, ROOT, Workshop, open_workshop
+from workshop import NOW, ROOT, Workshop, environment, open_workshop
+
+sys.path.append(str(ROOT / "bench"))
+from ingest import capture
 
 LATER = "2026-11-21T09:00:00Z"
 CROSSREF = {
@@ -178,3 +186,56 @@ def test_parse_takes_every_kind(tmp_path: Path) -> None:
     assert "no kind" in workshop.told("parse", "-", "--kind", "pigeon", status=2)["message"]
     (tmp_path / "none.csv").write_text(text.splitlines()[0] + "\n", encoding="utf-8")
     assert workshop.told("parse", str(tmp_path / "none.csv"), status=2)["error"].startswith("E-")
+
+
+def test_documents_may_come_from_standard_input(workshop: Workshop) -> None:
+    workshop.change(
+        "# -- Newsletters --",
+        '[[source]]\nslug = "desk"\nkind = "json"\nfile = "nothing.json"\n\n# -- Newsletters --',
+    )
+    document = {
+        "id": "1",
+        "title": "A Title",
+        "key_takeaway": "One.",
+        "what_they_found": "Two.",
+        "who_should_care": "Three.",
+        "considerations": "Four.",
+    }
+    given = json.dumps(document).encode()
+    done = workshop.run("ingest", "--stdin", "desk", "--json", "--now", NOW, stdin=given)
+    assert done.returncode == 0, done.stderr
+    (report,) = json.loads(done.stdout)["sources"]
+    assert (report["source"], report["new"]) == ("desk", ["1"])
+    refused = workshop.run("ingest", "--stdin", "nobody", "--now", NOW, stdin=given)
+    assert refused.returncode == 2
+    assert b"no source" in refused.stderr
+
+
+def test_a_killed_run_loses_nothing_and_the_next_goes_on(tmp_path: Path) -> None:
+    """Killed again and again while it takes in 600 captures; in the end each is there once, under its first id."""
+    number, folder = 600, tmp_path / "in"
+    folder.mkdir()
+    for each in range(number):
+        (folder / f"{each:04}.txt").write_text(capture(each), encoding="utf-8")
+    workshop = open_workshop(tmp_path, seeds=folder)
+    workshop.told("articles", "list", "--now", NOW)  # makes the database
+    kept: set[str] = set()
+    for _ in range(4):
+        command = [sys.executable, "-m", "newsletter", "ingest", "--now", NOW]
+        with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None and _number_of_articles(tmp_path) < len(kept) + 100:
+                time.sleep(0.002)
+            process.kill()
+        after = {each["id"] for each in workshop.told("articles", "list", "--now", LATER)["articles"]}
+        assert kept < after, "what was accepted stays"
+        kept = after
+    assert len(kept) < number
+    (report,) = workshop.told("ingest", "--now", NOW)["sources"]
+    assert len(report["unchanged"]) == len(kept)
+    listed = workshop.told("articles", "list", "--now", LATER)["articles"]
+    assert len({each["id"] for each in listed}) == len(listed) == number
+
+
+def _number_of_articles(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "var/newsletter.db")) as connection:
+        return int(connection.execute("SELECT count(*) FROM article").fetchone()[0])

@@ -89,10 +89,12 @@ def _document(document: Document) -> dict[str, Any]:
 
 @click.command()
 @common_options
-def ingest(config_path: Path, as_json: bool, now: datetime | None) -> None:
+@click.option("--stdin", "source", default=None, help="Read this source's documents from standard input instead.")
+def ingest(config_path: Path, as_json: bool, now: datetime | None, source: str | None = None) -> None:
     """Take in new and changed articles from every source."""
+    stream = None if source is None else (source, sys.stdin.buffer)
     with opened(config_path) as app, progress(None, "taking in") as advance:
-        reports = app.ingest(at(now), told=advance)
+        reports = app.ingest(at(now), told=advance, stream=stream)
     quarantined = [entry for report in reports for entry in report.quarantined]
     problems = [report.problem for report in reports if report.problem is not None]
     if as_json:

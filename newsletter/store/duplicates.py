@@ -107,6 +107,8 @@ def _candidates(connection: Connection, article: Article) -> list[Article]:
     marks = [*sorted(study), *sorted(title_marks(article.title)), *sorted(body)]
     values = {f"mark{position}": mark for position, mark in enumerate(marks)}
     values |= {f"mark{position}": _NO_MARK for position in range(len(marks), _SLOTS)}
+    if connection.execute(_HELD, values).first() is None:  # most articles are like no other
+        return []
     rows = connection.execute(_HOLDING, {**values, "own": article.id}).all()
     own_title = plain_title(article.title)
     shared = Counter(row.number for row in rows if row.mark in body)
@@ -144,3 +146,8 @@ def _holding() -> Select[Any]:
 
 
 _HOLDING = _holding()
+_HELD = (
+    select(index_mark.c.mark)
+    .where(index_mark.c.mark.in_([bindparam(f"mark{position}", type_=BigInteger) for position in range(_SLOTS)]))
+    .limit(1)
+)
