@@ -87,12 +87,15 @@ class Feed:
 
 def _xml_entries(file: Raw) -> list[dict[str, Any]]:
     _check_xml(file)
-    read = feedparser.parse(
-        io.BytesIO(file.data),
-        response_headers={"content-type": "application/xml"},
-        resolve_relative_uris=False,
-        sanitize_html=False,
-    )
+    try:
+        read = feedparser.parse(
+            io.BytesIO(file.data),
+            response_headers={"content-type": "application/xml"},
+            resolve_relative_uris=False,
+            sanitize_html=False,
+        )
+    except ValueError:  # expat joins a name and its name space by a blank, and the library takes them apart there
+        raise Report(file.name).error(base.E_NOT_XML, "a name space (xmlns) with a blank in it") from None
     if not read.get("version"):
         raise Report(file.name).error(base.E_NOT_FEED, "XML, but neither RSS nor Atom")
     return [_xml_entry(entry) for entry in read["entries"]]

@@ -57,7 +57,10 @@ class PubMed:
                 error = report.error(base.E_NO_KEY, f"record {number} has no PMID", line_of(record))
                 yield refused_in(file, f"record {number}", error)
                 continue
-            yield Raw(key=pmid, name=f"{file.name}, PMID {pmid}", data=own_bytes(record))
+            try:
+                yield Raw(key=pmid, name=f"{file.name}, PMID {pmid}", data=own_bytes(report, record))
+            except DocumentError as error:
+                yield refused_in(file, f"PMID {pmid}", error)
 
     def parse(self, raw: Raw, known_topics: Collection[str] = ()) -> Document:  # noqa: ARG002 - keywords come apart
         report = Report(raw.name)

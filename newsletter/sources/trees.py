@@ -57,9 +57,16 @@ def line_of(element: Element) -> int | None:
     return cast("int | None", element.sourceline)
 
 
-def own_bytes(element: Element) -> bytes:
-    """An element alone, always in the same bytes however its file is laid out around it (Canonical XML)."""
-    return etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+def own_bytes(report: Report, element: Element) -> bytes:
+    """An element alone, always in the same bytes however its file is laid out around it (Canonical XML).
+
+    Raises DocumentError where there is no such form, which is so for a name space that is no absolute address.
+    """
+    try:
+        return etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+    except etree.C14NError:
+        message = "a name space (xmlns) that is no absolute address"
+        raise report.error(base.E_NOT_XML, message, line_of(element)) from None
 
 
 def words(element: Element | None) -> str:

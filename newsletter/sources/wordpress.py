@@ -76,7 +76,10 @@ def _document(file: Raw, item: Element) -> Raw:
         place = f"line {line_of(item)}"
         error = Report(file.name).error(base.E_NO_KEY, "a post has neither wp:post_id nor guid", line_of(item))
         return refused_in(file, place, error)
-    return Raw(key=key, name=f"{file.name}, post {key}", data=own_bytes(item))
+    try:
+        return Raw(key=key, name=f"{file.name}, post {key}", data=own_bytes(Report(file.name), item))
+    except DocumentError as error:
+        return refused_in(file, f"post {key}", error)
 
 
 def _text(parent: Element, name: str, spaces: tuple[str, ...] = _RSS) -> str:

@@ -380,3 +380,8 @@ def test_any_damage_gives_articles_or_a_refusal(junk: bytes, start: int, cut: in
         for raw in split(data):
             with suppress(DocumentError):
                 parse(raw)
+
+
+def test_a_name_space_with_a_blank_costs_the_file_and_not_the_run() -> None:
+    data = rss(item(guid="g1")).replace(b"<channel>", b'<channel><x:a xmlns:x="a b c"/>', 1)
+    assert refusal(data).code == base.E_NOT_XML

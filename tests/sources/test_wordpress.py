@@ -254,3 +254,11 @@ def test_any_bytes_make_a_document_or_a_refusal(text: str, place: int) -> None:
     with contextlib.suppress(DocumentError):
         for found in split(data):
             assert WordPress().parse(found).summary.considerations
+
+
+def test_a_name_space_that_is_no_address_costs_the_post_and_not_the_file() -> None:
+    bad = ITEM.replace("<item>", '<item><x:a xmlns:x="nowhere"/>', 1)
+    first, second = split(export(bad, ITEM))
+    assert first.error is not None
+    assert first.error.code == base.E_NOT_XML
+    assert second.error is None
