@@ -47,6 +47,7 @@ _FURNITURE = "nav, aside, footer, [role='navigation'], [role='complementary'], [
 _NO_LEVEL = 7
 _TAKEAWAY_WORDS = 60
 _TOPIC_LIMIT = 120
+_RATING_NODES = 50  # a rating with all its stars has fewer; unclosed tags can nest thousands
 _LEAD_LIMIT = 200  # blocks above the first part among which ratings are looked for
 _CLOSING_PARAGRAPHS = 3
 _WORDS_FROM = 50_000
@@ -322,19 +323,20 @@ def _title(page: Opened, lead: Sequence[Block]) -> tuple[str, Block | None]:
 def _ratings(page: Opened, lead: Sequence[Block]) -> tuple[dict[str, Rating | None], list[Block]]:
     """Both ratings, and the blocks of the lead that hold neither."""
     told: dict[str, list[str]] = {label: [] for label in _LABELS}
-    rest = list(lead)
     for label in _LABELS:
         for node in page.select(label):
             told[label] += [text_of(node), *_attributes(node)]
-    for block in lead[:_LEAD_LIMIT]:
+    taken: set[int] = set()
+    for place, block in enumerate(lead[:_LEAD_LIMIT]):
         found = _LABEL.fullmatch(divide.name_of(block.text)) if len(block.text) < _TOPIC_LIMIT else None
-        if found is None or block not in rest:
+        if found is None or place in taken:
             continue
-        following = lead[lead.index(block) + 1 : lead.index(block) + 2]
-        value_below = not found[2] and following and looks_like_rating(following[0].text)
-        values = [found[2], *(following[0].text for _ in range(bool(value_below)))]
+        following = lead[place + 1 : place + 2]
+        value_below = bool(not found[2] and following and looks_like_rating(following[0].text))
+        values = [found[2], *(each.text for each in following if value_below)]
         told[found[1]] += [*values, *_attributes(_whole(page, block))]
-        rest = [other for other in rest if other is not block and not (value_below and other is following[0])]
+        taken |= {place, place + value_below}
+    rest = [block for place, block in enumerate(lead) if place not in taken]
     ratings = {label: _rating(page.report, label, values) for label, values in told.items()}
     unrated = [label.capitalize() for label in _LABELS if not any(map(str.strip, told[label]))]
     if unrated:
@@ -352,7 +354,7 @@ def _whole(page: Opened, block: Block) -> LexborNode:
 
 def _attributes(node: LexborNode) -> list[str]:
     """What attributes say of a rating, in the element and in those inside it."""
-    nodes = (node, *node.css("*"))
+    nodes = (node, *node.css("*"))[:_RATING_NODES]
     found = [found.attributes.get(name) or "" for found in nodes for name in _RATING_ATTRIBUTES]
     return [text for text in found if looks_like_rating(_rating_text(text))]
 

@@ -447,3 +447,11 @@ def test_a_page_cut_and_changed_anywhere_gives_whole_sections_or_a_refusal(data:
         for name in ("what_they_found", "who_should_care", "considerations"):
             assert name == own or sentence not in " ".join(getattr(found, name))
         assert sentence not in found.key_takeaway
+
+
+def test_unclosed_tags_cannot_make_the_search_for_ratings_take_long() -> None:
+    lead = "<p><span>Credibility" * 4_000
+    begun = process_time()
+    with suppress(DocumentError):
+        Page().parse(Raw(key="a", name="a.html", data=PAGE.replace("<h2", f"{lead}<h2", 1).encode()))
+    assert process_time() - begun < 2
