@@ -212,8 +212,8 @@ def test_documents_may_come_from_standard_input(workshop: Workshop) -> None:
 
 
 def test_a_killed_run_loses_nothing_and_the_next_goes_on(tmp_path: Path) -> None:
-    """Killed again and again while it takes in 600 captures; in the end each is there once, under its first id."""
-    number, folder = 600, tmp_path / "in"
+    """Killed again and again while it takes in 1,000 captures; in the end each is there once, under its first id."""
+    number, folder = 1000, tmp_path / "in"
     folder.mkdir()
     for each in range(number):
         (folder / f"{each:04}.txt").write_text(capture(each), encoding="utf-8")
