@@ -220,6 +220,15 @@ class Accepted:
     notice: Notice | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A subject heading. `slug` names it in addresses; `articles` counts all that carry it."""
+
+    slug: str
+    name: str
+    articles: int
+
+
 # -- newsletters, periods, digests ------------------------------------------------------------------------------------
 
 

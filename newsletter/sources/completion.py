@@ -14,7 +14,8 @@ from newsletter.sources import crossref, pubmed
 from newsletter.sources.capture import text_words
 from newsletter.sources.kinds import EXPORT_LIMIT
 from newsletter.sources.studies import Study, by_id, enrich
-from newsletter.sources.topics import alternatives, merge_topics, split_topics
+from newsletter.sources.topics import alternatives, split_topics
+from newsletter.topics import merge_topics
 
 Complete = Callable[[Document], Document]
 

@@ -12,8 +12,7 @@ topic would be learnt as known and spoil later lists.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TypeAlias
@@ -45,14 +44,6 @@ _ENDS_LIMIT = 24  # later places at which an unknown word may end; no word is lo
 _CLOSING = frozenset(')]+%*"\u00ae\u2122\u201d')
 _SEPARATOR = re.compile(r"\s*[;|•\n]\s*")
 _GLUED = re.compile(r"[a-z)][A-Z]")
-_NO_LETTER = re.compile(r"[\W_]+")
-_APOSTROPHE = re.compile(r"['\u2019]")
-_SLUG_PARTS = re.compile(r"[a-z0-9]+")
-_LATIN_NAMES = {
-    "\u03b1": "alpha", "\u03b2": "beta", "\u03b3": "gamma", "\u03b4": "delta", "\u03b5": "epsilon", "\u03b6": "zeta",
-    "\u03b9": "iota", "\u03ba": "kappa", "\u03bb": "lambda", "\u00b5": "mu", "\u03bc": "mu", "\u03c3": "sigma",
-    "\u03c4": "tau", "\u03c9": "omega", "\u00e6": "ae", "\u00f8": "o", "\u0153": "oe", "\u0142": "l",
-}  # fmt: skip
 _RUN = re.compile(r"[^\W_]+")
 
 
@@ -128,51 +119,6 @@ def _set_off_by_capitals(pieces: Sequence[str]) -> set[str]:
         return set()
     ends_small = [True, *(piece[-1].islower() or piece[-1] == ")" for piece in pieces[:-1]), True]
     return {piece for piece, *small in zip(pieces, ends_small, ends_small[1:], strict=False) if all(small)}
-
-
-# -- one topic in many spellings ---------------------------------------------------------------------------------------
-
-
-def canonical(topic: str) -> str:
-    """What two spellings of one topic have in common: no capitals, no plural, a space for a hyphen.
-
-    `B-cells` and `B cell` are one; `IL-10` and `IL 10` too. To compare by, not to show.
-    """
-    words = _NO_LETTER.sub(" ", _APOSTROPHE.sub("", topic.casefold())).split()
-    return " ".join(vocabulary.singular(word) for word in words) or topic.casefold().strip()
-
-
-def merge_topics(topics: Iterable[str], aliases: Mapping[str, str]) -> tuple[str, ...]:
-    """Each topic once, in the spelling and at the place of its first occurrence.
-
-    `aliases` says which spelling stands for which topic, `{"MS": "Multiple sclerosis"}`; the name that it gives is the
-    one to show. An alias may lead to another; a ring of them ends where it began.
-    """
-    names = {canonical(alias): name for alias, name in aliases.items()}
-    first: dict[str, str] = {}
-    for topic in topics:
-        name = _resolved(topic, names)
-        first.setdefault(canonical(name), name)
-    return tuple(first.values())
-
-
-def _resolved(topic: str, names: Mapping[str, str]) -> str:
-    seen: set[str] = set()
-    while (key := canonical(topic)) in names and key not in seen:
-        seen.add(key)
-        topic = names[key]
-    return topic
-
-
-def topic_slug(topic: str) -> str:
-    """The topic's part of an address: small letters of ASCII, digits and hyphens. Spellings of one topic share it.
-
-    A topic without any such letter gets the code points of its own, so that no two topics meet by being empty.
-    """
-    key = canonical(topic)
-    spelt = "".join(_LATIN_NAMES.get(letter, letter) for letter in key)
-    plain = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode("ascii")
-    return "-".join(_SLUG_PARTS.findall(plain)) or "-".join(f"{ord(letter):x}" for letter in key)
 
 
 # -- the search -------------------------------------------------------------------------------------------------------

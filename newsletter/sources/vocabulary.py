@@ -15,6 +15,8 @@ from importlib import resources
 from math import log
 from typing import TypeAlias
 
+from newsletter.topics import singular
+
 # Costs. Their proportions matter, not their size; a higher cost is a less likely reading.
 _KNOWN_TOPIC = 1.0
 _NEAR_WORD = 1.0  # a word of the article, or of a known topic
@@ -138,15 +140,6 @@ def plural(word: str) -> str:
     if word.endswith("y") and word[-2:-1] not in set("aeiou"):
         return word[:-1] + "ies"
     return word + ("es" if word.endswith(("s", "x", "z", "ch", "sh")) else "s")
-
-
-def singular(word: str) -> str:
-    """The singular of a plural that ends in `s`, else the word itself. `word` is in lower case."""
-    if len(word) <= 4 or not word.endswith("s") or word.endswith(("ss", "is", "us")):
-        return word
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
 
 
 @lru_cache(maxsize=1)

@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
 
-from newsletter.model import Accepted, Article, Notice, NoticeItem, Status
+from newsletter.model import Accepted, Article, Notice, NoticeItem
 from newsletter.store.database import Database, insert_new, upsert_all
 from newsletter.store.documents import article_of, article_values, notice_of, notice_values, topics_of
 from newsletter.store.related import index_articles
 from newsletter.store.schema import article as table
 from newsletter.store.schema import digest_article, digest_notice
 from newsletter.store.schema import notice as notice_table
+from newsletter.store.topics import record_topics
+from newsletter.store.visibility import free, visible
 
 _AT_ONCE = 500
 
@@ -56,9 +58,10 @@ class Articles:
         A notice that is there already stays as it is.
         """
         with self._database.begin() as connection:
-            upsert_all(
-                connection, table, [article_values(each.article, each.raw_hash) for each in accepted], key=("id",)
-            )
+            revision = next_revision(connection)
+            rows = [article_values(each.article, each.raw_hash) | {"revision": revision} for each in accepted]
+            upsert_all(connection, table, rows, key=("id",))
+            record_topics(connection, [each.article for each in accepted])
             index_articles(connection, [each.article for each in accepted])
             for each in accepted:
                 if each.notice is not None:
@@ -89,18 +92,16 @@ class Articles:
 
     def visible(self, now: datetime) -> tuple[Article, ...]:
         """What readers may see: not held back, not withdrawn. Newest first, then by id."""
-        return self._many(_newest_first().where(_visible(now)))
+        return self._many(_newest_first().where(visible(now)))
 
     def unassigned(self, newsletter: str, now: datetime) -> tuple[Article, ...]:
         """The visible articles that no digest of `newsletter` has carried. Newest first, then by id."""
         carried = exists().where(digest_article.c.newsletter == newsletter, digest_article.c.article_id == table.c.id)
-        return self._many(_newest_first().where(_visible(now), ~carried))
+        return self._many(_newest_first().where(visible(now), ~carried))
 
     def notices(self, now: datetime) -> tuple[NoticeItem, ...]:
         """Every notice with its article, but those about articles held back until later. Oldest first, then by id."""
-        return self._notices(
-            select(notice_table).join(table, table.c.id == notice_table.c.article_id).where(_free(now))
-        )
+        return self._notices(select(notice_table).join(table, table.c.id == notice_table.c.article_id).where(free(now)))
 
     def pending_notices(self, newsletter: str) -> tuple[NoticeItem, ...]:
         """Notices about articles that `newsletter` carried, which its readers have not been told. Oldest first."""
@@ -128,14 +129,12 @@ class Articles:
             return tuple(article_of(row) for row in connection.execute(query))
 
 
+def next_revision(connection: Connection) -> int:
+    """The number of this transaction among those that change articles. Held until it ends: no lower one comes later."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("newsletter.revision"))))
+    return int(connection.execute(select(func.coalesce(func.max(table.c.revision), 0))).scalar_one()) + 1
+
+
 def _newest_first() -> Select[tuple[object, ...]]:
     return select(table).order_by(table.c.published.desc(), table.c.id)
-
-
-def _visible(now: datetime) -> ColumnElement[bool]:
-    return and_(_free(now), table.c.status != Status.WITHDRAWN.value)
-
-
-def _free(now: datetime) -> ColumnElement[bool]:
-    """Not held back."""
-    return or_(table.c.publish_after.is_(None), table.c.publish_after <= now)

@@ -26,7 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 
 #: PostgreSQL compares by the rules of a language unless told otherwise; SQLite by code point. Both do the latter here,
 #: so that the same rows come back in the same order.
@@ -65,7 +65,8 @@ metadata = MetaData(
     }
 )
 
-# Articles. Topics, status and publish_after are columns because questions are asked about them; they stand in no
+# Articles. `revision` counts up with every transaction that changes articles, so that what has changed since is found
+# without a look at the rest. Topics, status and publish_after are columns because questions are asked about them; they stand in no
 # document a second time. The documents (summary, facts, page) are JSON, see documents.py.
 article = Table(
     "article",
@@ -76,7 +77,7 @@ article = Table(
     Column("key", Word, nullable=False),
     Column("raw_hash", String, nullable=False),
     Column("status", String, nullable=False),
-    Column("publish_after", UtcDateTime),
+    Column("publish_after", UtcDateTime, index=True),
     Column("published", UtcDateTime, nullable=False, index=True),
     Column("published_precision", String, nullable=False),
     Column("date_origin", String, nullable=False),
@@ -86,6 +87,7 @@ article = Table(
     Column("summary", Text, nullable=False),
     Column("facts", Text, nullable=False),
     Column("page", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default="0", index=True),
     UniqueConstraint("source", "key"),
 )
 
@@ -297,3 +299,86 @@ twin = Table(
     Column("raw_hash", String, nullable=False),
     Column("article_id", Word, ForeignKey("article.id"), nullable=False),
 )
+
+# Topics by the slug that their spellings share, under the name that came first, with the number of their articles.
+topic = Table(
+    "topic",
+    metadata,
+    Column("slug", Word, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("articles", Integer, nullable=False),
+)
+
+# Which articles have a topic, in the order of publication.
+article_topic = Table(
+    "article_topic",
+    metadata,
+    Column("slug", Word, primary_key=True),
+    Column("published", UtcDateTime, primary_key=True),
+    Column("article_id", Word, ForeignKey("article.id"), primary_key=True, index=True),
+    sqlite_with_rowid=False,
+)
+
+# "You may also like" of each article, the nearest first.
+neighbour = Table(
+    "neighbour",
+    metadata,
+    Column("article_id", Word, ForeignKey("article.id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("other_id", Word, ForeignKey("article.id"), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# Feeds that have been published; `name` is a path below `public/` without a suffix. Once here, an id stays what it is.
+feed = Table(
+    "feed",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("id", Word, nullable=False),
+    Column("title", String, nullable=False),
+)
+
+# Every entry of every feed in the order in which it was published there: the record that archive documents are cut from.
+# `subject` names what the entry tells of, by `kind`; `document` is the archive document that holds it, None while it is
+# in the live document. An entry that changes later is published again, at a later position.
+feed_entry = Table(
+    "feed_entry",
+    metadata,
+    Column("feed", Word, ForeignKey("feed.name"), primary_key=True),
+    Column("position", Number, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("subject", Word, nullable=False),
+    Column("entry_id", Word, nullable=False),
+    Column("updated", UtcDateTime, nullable=False),
+    Column("month", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("document", Word),
+    Index(None, "feed", "subject"),
+    Index(None, "feed", "document", "position"),
+)
+
+# The archive documents of each feed, numbered from 1. `following` is the name of the next one, known before it exists.
+# `hashes` tells which bytes were published, by suffix.
+feed_document = Table(
+    "feed_document",
+    metadata,
+    Column("feed", Word, ForeignKey("feed.name"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("name", Word, nullable=False),
+    Column("following", Word, nullable=False),
+    Column("hashes", Text, nullable=False),
+    UniqueConstraint("feed", "name"),
+)
+
+# How far a step that works through what is new has come, and what its outcome hangs on besides.
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("reached", BigInteger, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("fingerprint", String, nullable=False),
+)
+
+# Feeds whose new bytes are live and of which the hub has not been told yet.
+hub_ping = Table("hub_ping", metadata, Column("address", Word, primary_key=True))

@@ -13,14 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.sources import vocabulary
-from newsletter.sources.topics import (
-    SplitTopics,
-    alternatives,
-    canonical,
-    merge_topics,
-    split_topics,
-    topic_slug,
-)
+from newsletter.sources.topics import SplitTopics, alternatives, split_topics
 
 SEED_TOPICS = Path(__file__).resolve().parents[1] / "data" / "seed_topics.json"
 
@@ -222,48 +215,6 @@ def test_alternatives_of_a_plain_list() -> None:
     assert alternatives("Gait; Pain") == [("Gait", "Pain")]
     assert alternatives(" ") == []
     assert alternatives("fatigue and pain " * 60) == [(("fatigue and pain " * 60).strip(),)]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("B cells", "b-cell"),
-        ("IL-10", "IL 10"),
-        ("Therapies", "therapy"),
-        ("Parkinson's disease", "Parkinson\u2019s Disease"),
-        ("Biomarkers", "biomarker"),
-        ("Classes", "class"),
-    ],
-)
-def test_spellings_of_one_topic_are_one(one: str, other: str) -> None:
-    assert canonical(one) == canonical(other)
-    assert topic_slug(one) == topic_slug(other)
-    assert merge_topics([one, "gait", other], {}) == (one, "gait")
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("IL-10", "IL-1"), ("diagnosis", "diagnostics"), ("IFN-\u03b1", "IFN-\u03b2")]
-)
-def test_different_topics_stay_apart(one: str, other: str) -> None:
-    assert canonical(one) != canonical(other)
-    assert topic_slug(one) != topic_slug(other)
-
-
-def test_an_alias_gives_the_name_to_show() -> None:
-    aliases = {"MS": "Multiple sclerosis", "disseminated sclerosis": "MS"}
-    topics = ["Fatigue", "ms", "multiple Sclerosis", "Disseminated sclerosis"]
-    assert merge_topics(topics, aliases) == ("Fatigue", "Multiple sclerosis")
-
-
-def test_a_ring_of_aliases_ends() -> None:
-    assert len(merge_topics(["a1", "b2"], {"a1": "b2", "b2": "a1"})) == 2
-
-
-def test_a_slug_is_plain() -> None:
-    assert topic_slug("Sj\u00f6gren's syndrome (primary)") == "sjogren-syndrome-primary"
-    assert topic_slug("TNF-\u03b1") == "tnf-alpha"
-    assert topic_slug("\u75b2\u52b4") == "75b2-52b4"
-    assert topic_slug("!?") == "21-3f"
 
 
 @pytest.mark.parametrize(
