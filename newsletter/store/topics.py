@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.model import Article, Topic
 from newsletter.store.database import Database
-from newsletter.store.documents import article_of
+from newsletter.store.documents import article_of, storable
 from newsletter.store.schema import article, article_topic
 from newsletter.store.schema import topic as table
 from newsletter.store.visibility import visible
@@ -67,9 +67,7 @@ class Topics:
 
 def record_topics(connection: Connection, articles: Sequence[Article]) -> None:
     """Bring the topics of articles up to date, within the transaction that saves them."""
-    wanted = {
-        one.id: (one.published, {topic_slug(name): name for name in reversed(one.summary.topics)}) for one in articles
-    }
+    wanted = {one.id: (one.published, _slugs(one)) for one in articles}
     stand: dict[str, set[tuple[str, datetime]]] = {}
     for row in connection.execute(select(article_topic).where(article_topic.c.article_id.in_(list(wanted)))):
         stand.setdefault(row.article_id, set()).add((row.slug, row.published))
@@ -88,9 +86,15 @@ def record_topics(connection: Connection, articles: Sequence[Article]) -> None:
     ]
     if rows:
         connection.execute(insert(article_topic), rows)
-    counted.update(row["slug"] for row in rows)
+    counted.update(str(row["slug"]) for row in rows)
     named = {slug: name for _, names in wanted.values() for slug, name in names.items()}
     _count(connection, counted, named)
+
+
+def _slugs(one: Article) -> dict[str, str]:
+    """Slug -> name as it may be stored; of two spellings the first."""
+    named = {topic_slug(name): storable(name) for name in reversed(one.summary.topics)}
+    return {slug: name for slug, name in named.items() if slug}
 
 
 def _count(connection: Connection, counted: Counter[str], named: dict[str, str]) -> None:

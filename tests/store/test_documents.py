@@ -15,7 +15,7 @@ from newsletter.store.articles import Articles
 from newsletter.store.database import Database
 from newsletter.store.documents import storable
 from newsletter.store.schema import article as table
-from newsletter.store.schema import index_entry
+from newsletter.store.schema import article_topic, index_entry, topic
 from newsletter.store.schema import notice as notice_table
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=12)  # NUL and half surrogates too
@@ -69,7 +69,8 @@ articles = st.builds(
 @given(article=articles)
 def test_any_article_comes_back_equal(database: Database, article: Article) -> None:
     with database.begin() as connection:
-        connection.execute(delete(index_entry))
+        for rest in (index_entry, article_topic, topic):
+            connection.execute(delete(rest))
         connection.execute(delete(table))
     store = Articles(database)
     store.save(article, "hash")
