@@ -7,6 +7,8 @@ NewsletterError                  what a user of the package may want to catch
 ├── DocumentError                one document is not usable; the others go on
 ├── StoreError                   the database refused, is locked or is of another version
 ├── TemplateError                a template is missing or cannot be rendered
+├── HubError                     the WebSub hub did not take the news of a feed
+├── IdentityError                an id that readers know would be lost or change
 ├── ClockRefused                 the clock leapt; nothing is planned until an operator agrees
 ├── MailError                    a mailing must not be sent as it is
 │   ├── HeaderError              a value cannot stand in a header
@@ -69,6 +71,21 @@ class StoreError(NewsletterError):
 
 class TemplateError(NewsletterError):
     """The template could not be rendered."""
+
+
+class HubError(NewsletterError):
+    """The hub did not take the news of a feed.
+
+    `accepted` are the addresses of those feeds that it took before.
+    """
+
+    def __init__(self, message: str = "", *, accepted: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.accepted = accepted
+
+
+class IdentityError(NewsletterError):
+    """An id that feed readers know would be lost or change."""
 
 
 class ClockRefused(NewsletterError):

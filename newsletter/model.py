@@ -16,6 +16,12 @@ def _require_aware(owner: object, **moments: datetime | None) -> None:
             raise ValueError(f"{type(owner).__name__}.{name}: an aware datetime in UTC is required, not {moment!r}")
 
 
+def _require_text(owner: object, **texts: str) -> None:
+    for name, text in texts.items():
+        if not text.strip():
+            raise ValueError(f"{type(owner).__name__}.{name}: a text is required, not {text!r}")
+
+
 # -- articles ---------------------------------------------------------------------------------------------------------
 
 
@@ -439,6 +445,27 @@ class Category:
     scheme: str
 
 
+class EntryKind(StrEnum):
+    """What an entry tells of."""
+
+    ARTICLE = "article"
+    NOTICE = "notice"
+    DIGEST = "digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFacts:
+    """What a program may want to know of an article without reading its text."""
+
+    credibility: Rating | None
+    interest: Rating | None
+    journal: str | None
+    issue_date: IssueDate | None
+    doi: str | None
+    pmid: str | None
+    status: Status
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """RFC 4287 4.1.2. `content` is HTML, `title` and `summary` are plain text."""
@@ -452,21 +479,139 @@ class Entry:
     content: str
     author: str
     categories: tuple[Category, ...] = ()
+    facts: EntryFacts | None = None
+
+    def __post_init__(self) -> None:
+        _require_aware(self, published=self.published, updated=self.updated)
+        _require_text(self, id=self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The feed in which entries stood first (RFC 4287 4.2.11). `address` is absolute and has no suffix."""
+
+    id: str
+    title: str
+    address: str
+
+    def __post_init__(self) -> None:
+        _require_text(self, id=self.id, address=self.address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """An entry that was taken down (RFC 6721). `ref` is its id."""
+
+    ref: str
+    when: datetime
+    comment: str
+
+    def __post_init__(self) -> None:
+        _require_aware(self, when=self.when)
+        _require_text(self, ref=self.ref)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """RFC 4287 4.1.1. Entries newest first; `updated` is that of the newest, never the clock."""
+    """One document of a feed (RFC 4287 4.1.1). `updated` is that of the last changed entry, never the clock.
+
+    Addresses of documents (`address`, `current`, `previous`, `following`) are absolute and have no suffix: each format
+    puts its own after a dot. Where `current` is set, this is an archive document (RFC 5005 4).
+    """
 
     id: str
     title: str
     subtitle: str
     updated: datetime
-    links: tuple[Link, ...]
     author: str
     author_email: str
     language: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...]  #: newest first
+    home: str  #: the page for people
+    home_title: str
+    address: str
+    hub: str | None = None  #: where changes are announced (WebSub 4)
+    style: str | None = None  #: a style sheet for those who open the document in a browser
+    complete: bool = False  #: there is nothing beyond this document (RFC 5005 2)
+    current: str | None = None
+    previous: str | None = None
+    following: str | None = None
+    origin: Origin | None = None  #: all entries stand in this feed first
+    tombstones: tuple[Tombstone, ...] = ()
+
+    def __post_init__(self) -> None:
+        _require_aware(self, updated=self.updated)
+        _require_text(self, id=self.id, home=self.home, address=self.address)
+
+
+# -- the record of feeds ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedEntry:
+    """An entry as it was published in a feed, at a position that counts up.
+
+    `subject` names, by `kind`, what it tells of; `size` is in bytes; `month` (`2026-10`, UTC) is the one under which it
+    would be archived.
+    """
+
+    position: int
+    kind: str
+    subject: str
+    entry_id: str
+    updated: datetime
+    month: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveDocument:
+    """An archive document of a feed: its number from 1 on, its name (`2026-10`, `2026-10-2`), and the name of the next."""
+
+    number: int
+    name: str
+    following: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveCut:
+    """Entries that become an archive document, oldest first."""
+
+    document: ArchiveDocument
+    records: tuple[PublishedEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedUpdate:
+    """What publishing entries in a feed comes to: `dropped` leave the live document, `added` come in, `cuts` are archived.
+
+    `tail` is what the live document holds in the end, oldest first.
+    """
+
+    dropped: tuple[PublishedEntry, ...]
+    added: tuple[PublishedEntry, ...]
+    cuts: tuple[ArchiveCut, ...]
+    tail: tuple[PublishedEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """Where a feed stands: what its live document holds, oldest first, the last position given, its newest archive."""
+
+    tail: tuple[PublishedEntry, ...]
+    position: int
+    last: ArchiveDocument | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedChange:
+    """What happens to one feed. `withdrawn` are positions of entries that leave the live document for good."""
+
+    name: str
+    id: str
+    title: str
+    update: FeedUpdate
+    withdrawn: tuple[int, ...] = ()
 
 
 # -- subscribers and deliveries ---------------------------------------------------------------------------------------

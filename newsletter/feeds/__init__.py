@@ -1,24 +1,36 @@
 """What readers poll: feeds, and the formats that they are written in.
 
-A format is one module of this folder that offers `SUFFIX`, `MEDIA_TYPE` and `write`; being here is all it takes.
+A format is one module of this folder that offers `SUFFIX`, `MEDIA_TYPE`, `fragment`, `document` and `write`; being here
+is all it takes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
-from newsletter.model import Feed
+from newsletter.model import Entry, Feed
 
 
 class Format(Protocol):
-    """A way to write a feed. The same feed gives the same bytes, and no value of it can make `write` fail."""
+    """A way to write a feed. The same feed gives the same bytes, and no value of it can make writing fail."""
 
     SUFFIX: str  #: of the file's name, without a dot
     MEDIA_TYPE: str
 
-    def write(self, feed: Feed) -> bytes: ...
+    def fragment(self, entry: Entry) -> bytes:
+        """One entry, to be kept: it does not depend on the feed in which it will stand."""
+        ...
+
+    def document(self, feed: Feed, fragments: Iterable[bytes]) -> bytes:
+        """A whole document of entries that are written already. `feed.entries` is not looked at."""
+        ...
+
+    def write(self, feed: Feed) -> bytes:
+        """A whole document of `feed.entries`."""
+        ...
 
 
 def _found() -> tuple[Format, ...]:

@@ -1,0 +1,125 @@
+"""JSON Feed 1.1 (jsonfeed.org). What the format has no name for stands in the object `_newsletter`: docs/feeds.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from newsletter.feeds.relations import OWN, history_mark
+from newsletter.feeds.text import address, clean_text, heading
+from newsletter.model import Entry, EntryFacts, Feed, Precision, Rating
+
+SUFFIX = "json"
+MEDIA_TYPE = "application/feed+json"
+
+_VERSION = "https://jsonfeed.org/version/1.1"
+
+
+def write(feed: Feed) -> bytes:
+    """One JSON Feed in UTF-8, items in the order given. The same feed gives the same bytes."""
+    return document(feed, map(fragment, feed.entries))
+
+
+def document(feed: Feed, fragments: Iterable[bytes]) -> bytes:
+    """The same from items that are written already; `feed.entries` is not looked at."""
+    head = _bytes(_head(feed)).removesuffix(b"}")
+    return b"".join((head, b',"items":[\n', b",\n".join(fragments), b"\n]}\n"))
+
+
+def fragment(entry: Entry) -> bytes:
+    """One item, as it stands in any document."""
+    links = {link.rel: address(link.href) for link in reversed(entry.links)}
+    return _bytes(
+        _given(
+            {
+                "id": clean_text(entry.id),
+                "url": links.get("alternate"),
+                "external_url": links.get("via"),
+                "title": heading(entry.title, entry.id),
+                "content_html": clean_text(entry.content),
+                "summary": clean_text(entry.summary),
+                "date_published": entry.published.isoformat(),
+                "date_modified": entry.updated.isoformat(),
+                "authors": _authors(entry.author),
+                "tags": [clean_text(category.label or category.term) for category in entry.categories],
+                "_newsletter": _facts(entry.facts) if entry.facts else None,
+            }
+        )
+    )
+
+
+def _head(feed: Feed) -> dict[str, Any]:
+    hubs = [{"type": "WebSub", "url": address(feed.hub)}] if feed.hub else None
+    return _given(
+        {
+            "version": _VERSION,
+            "title": heading(feed.title, feed.id),
+            "home_page_url": address(feed.home),
+            "feed_url": _address_of(feed.address),
+            "description": clean_text(feed.subtitle),
+            "next_url": _address_of(feed.previous),
+            "authors": _authors(feed.author),
+            "language": clean_text(feed.language),
+            "hubs": hubs,
+            "_newsletter": _about(feed),
+        }
+    )
+
+
+def _about(feed: Feed) -> dict[str, Any]:
+    """What the other formats say of a document in elements of RFC 4287 and RFC 5005."""
+    origin = feed.origin
+    return _given(
+        {
+            "about": OWN,
+            "id": clean_text(feed.id),
+            "updated": feed.updated.isoformat(),
+            "contact": clean_text(feed.author_email),
+            "history": history_mark(feed),
+            "current_url": _address_of(feed.current),
+            "next_archive_url": _address_of(feed.following),
+            "origin": origin and {"id": clean_text(origin.id), "feed_url": _address_of(origin.address)},
+        }
+    )
+
+
+def _facts(facts: EntryFacts) -> dict[str, Any]:
+    issue = facts.issue_date
+    month = issue is not None and issue.precision is Precision.MONTH
+    return _given(
+        {
+            "status": facts.status.value,
+            "credibility": _rating(facts.credibility),
+            "interest": _rating(facts.interest),
+            "journal": clean_text(facts.journal or ""),
+            "issue_date": issue and issue.day.isoformat()[: 7 if month else 10],
+            "doi": clean_text(facts.doi or ""),
+            "pmid": clean_text(facts.pmid or ""),
+        }
+    )
+
+
+def _rating(rating: Rating | None) -> dict[str, float] | None:
+    return {"value": rating.value, "scale": rating.scale} if rating and isfinite(rating.value) else None
+
+
+def _authors(name: str) -> list[dict[str, str]] | None:
+    return [{"name": clean_text(name)}] if name.strip() else None
+
+
+def _address_of(where: str | None) -> str | None:
+    return None if where is None else address(f"{where}.{SUFFIX}")
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without the fields of which nothing is known; a feed without them is valid, one with null in them is not."""
+    return {name: value for name, value in fields.items() if value or name in _REQUIRED}
+
+
+_REQUIRED = frozenset({"content_html"})
+
+
+def _bytes(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
