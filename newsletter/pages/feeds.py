@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from newsletter.model import Newsletter, Site
+from newsletter.model import Newsletter, Site, Topic
 from newsletter.pages.document import render
 from newsletter.templating import Templates
 
 
-def feeds_page(newsletters: Sequence[Newsletter], site: Site, templates: Templates) -> str:
-    """What a feed is, in plain words, and the address of each one."""
-    return render(templates, "web/feeds.html", newsletters=newsletters, site=site, depth=1)
+def feeds_page(
+    newsletters: Sequence[Newsletter], site: Site, templates: Templates, topics: Sequence[Topic] = ()
+) -> str:
+    """The page at `feeds/`: what a feed is, in plain words, and every feed in each of its formats."""
+    return render(templates, "web/feeds.html", site=site, path="feeds/", newsletters=newsletters, topics=topics)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from html.parser import HTMLParser
 
 VOID = frozenset({"br", "hr", "img", "link", "meta", "wbr"})
 LANDMARKS = ("header", "main", "footer")
-LOADING = frozenset({"script", "img", "iframe", "object", "embed", "video", "audio", "source", "base", "form"})
+LOADING = frozenset({"img", "iframe", "object", "embed", "video", "audio", "source", "base", "form"})
 
 
 def problems(page: str, base_url: str) -> list[str]:
@@ -31,6 +32,7 @@ class _Page(HTMLParser):
         self.language = ""
         self.first_link = ""
         self.title = ""
+        self.data = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -43,6 +45,8 @@ class _Page(HTMLParser):
             self._heading(int(tag[1]))
         if tag in LOADING or any(name.startswith("on") or name == "style" for name in given):
             self.found.append(f"<{tag}> loads, runs or styles something")
+        if tag == "script" and attrs != [("type", "application/ld+json")]:
+            self.found.append("<script> that is not data alone")
         if "id" in given:
             self.ids[given["id"]] += 1
         if tag in {"a", "link"}:
@@ -57,6 +61,8 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] == "title":
             self.title += data
+        if self.open and self.open[-1] == "script":
+            self.data += data
 
     def _heading(self, level: int) -> None:
         if level > (self.levels[-1] if self.levels else 0) + 1:
@@ -72,11 +78,13 @@ class _Page(HTMLParser):
             self.found.append(f'href="{href}" leads elsewhere on another server')
         elif tag == "a" and href.startswith(f"{self.base_url}/"):
             self.found.append(f'href="{href}" does not work in a copy of the pages')
-        if tag == "link" and not href.startswith(self.base_url):
+        if tag == "link" and not href.startswith((self.base_url, "./", "../")):
             self.found.append(f"<link> to another host: {href}")
 
     def finish(self, page: str) -> list[str]:
         found = [*self.found, *(f"<{tag}> is not closed" for tag in self.open)]
+        if self.data and json.loads(self.data)["@context"] != "https://schema.org":
+            found.append("the data of the page are in unknown words")
         if not page.startswith("<!DOCTYPE html>"):
             found.append("no doctype")
         if self.levels.count(1) != 1:

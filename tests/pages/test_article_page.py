@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 from builders import make_article, make_site
-from feeds.examples import HOSTILE, hostile_article
+from feeds.examples import HOSTILE, articles_feed, hostile_article
 from pages.page_check import problems
 
-from newsletter.feeds.build import articles_feed
-from newsletter.model import Article, Facts, IssueDate, Precision, Rating, Status
+from newsletter.model import Article, DateOrigin, Facts, IssueDate, Precision, Rating, Status, Topic
 from newsletter.pages.article import article_page, reading_minutes
 from newsletter.templating import Templates
 
@@ -18,8 +18,8 @@ SITE = make_site(base_url="https://example.org/digest")
 TEMPLATES = Templates()
 
 
-def page_of(article: Article, *others: Article) -> str:
-    page = article_page(article, SITE, TEMPLATES, others)
+def page_of(article: Article, *others: Article, topics: Sequence[Topic] = ()) -> str:
+    page = article_page(article, SITE, TEMPLATES, others, topics)
     assert problems(page, SITE.base_url) == []
     return page
 
@@ -35,7 +35,7 @@ def test_a_page_tells_the_whole_article_in_order() -> None:
     parts = [
         f"<title>{article.title} | {SITE.title}</title>",
         article.title + "</h1>",
-        "About 1 minute to read",
+        "About 1 minute to read. Added 17 November 2026.",
         "<h2>Key takeaway</h2>",
         summary.key_takeaway,
         "Credibility: 4 out of 5",
@@ -48,9 +48,11 @@ def test_a_page_tells_the_whole_article_in_order() -> None:
         *summary.considerations,
         "Study published in: Multiple sclerosis<",
         "Study issue date: December 2026",
-        "Summary added: 17 November 2026",
-        "Topics: fatigue; walking",
+        "Summary added: 17 November 2026 (date given by the site)",
         "https://doi.org/10.1000/1",
+        "<h2>Topics</h2>",
+        "<span>fatigue</span>",
+        "<span>walking</span>",
         "It is not medical advice.",
         SITE.author,
         SITE.postal_address,
@@ -66,8 +68,9 @@ def test_the_page_and_the_feed_entry_tell_the_same() -> None:
     article = make_article(credibility=4, interest=3)
     (entry,) = articles_feed([article], [], SITE, TEMPLATES).entries
     page = page_of(article)
-    for line in entry.content.splitlines():
-        assert line.removesuffix("</li>") in page
+    told = [line.removesuffix("</li>") for line in entry.content.splitlines() if "<li>Topics: " not in line]
+    assert len(told) > 20
+    assert [line for line in told if line not in page] == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ def test_feeds_can_be_found_from_the_page() -> None:
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_articles_make_good_pages(text: str) -> None:
     page = page_of(hostile_article(text=text), hostile_article("other", text))
-    assert "<script" not in page
+    assert page.count("<script") == 1
     assert HOSTILE[text].strip() in html.unescape(page)
     page.encode()
 
@@ -145,6 +148,53 @@ def test_the_operators_template_takes_the_place_of_ours(tmp_path_factory: pytest
     assert "margin: 7px" in article_page(make_article(), SITE, Templates(folder), [])
 
 
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        (DateOrigin.SIDECAR, "17 November 2026 (date given by the site)"),
+        (DateOrigin.PAGE, "17 November 2026 (date given by the page that it came from)"),
+        (DateOrigin.FIRST_SEEN, "17 November 2026 (the day when we first saw it)"),
+        (DateOrigin.PUBLISH_AFTER, "17 November 2026 (the day for which it was planned)"),
+    ],
+)
+def test_a_page_says_where_its_date_comes_from(origin: DateOrigin, words: str) -> None:
+    assert f"Summary added: {words}</li>" in page_of(make_article(date_origin=origin))
+
+
+def test_a_date_of_which_only_the_month_is_known_is_a_month() -> None:
+    page = page_of(make_article(published_precision=Precision.MONTH))
+    assert "Added November 2026." in page
+    assert "17 November" not in page
+
+
+# -- topics -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_topic_that_has_a_page_is_linked_by_its_own_name() -> None:
+    article = make_article(topics=("B-cells", "b cell", "walking"))
+    page = page_of(article, topics=[Topic(slug="b-cell", name="B cells", articles=3)])
+    assert page.count('<a href="../../topics/b-cell/">B cells</a>') == 1
+    assert "<span>walking</span>" in page
+    assert "B-cells" not in page.partition("<body")[2]
+
+
+def test_an_article_without_topics_has_no_heading_for_them() -> None:
+    assert "<h2>Topics" not in page_of(make_article(topics=()))
+
+
+def test_open_graph_tells_what_the_page_tells() -> None:
+    page = page_of(make_article(title='Say "yes" & walk'))
+    for told in (
+        '<meta property="og:title" content="Say &#34;yes&#34; &amp; walk">',
+        f'<meta property="og:description" content="{make_article().summary.key_takeaway}">',
+        '<meta property="og:type" content="article">',
+        '<meta property="og:url" content="https://example.org/digest/articles/short-walks/">',
+        '<meta property="og:site_name" content="MS Research in Plain Words">',
+    ):
+        assert page.count(told) == 1
+    assert "og:image" not in page
+
+
 # -- related ----------------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +202,11 @@ def test_related_articles_are_linked() -> None:
     page = page_of(make_article(), make_article("other", title="Another Title"))
     assert page.index("You may also like") < page.index("../../articles/other/")
     assert "You may also like" not in page_of(make_article())
+
+
+@pytest.mark.parametrize("status", [Status.RETRACTED, Status.WITHDRAWN])
+def test_nobody_is_sent_to_what_was_taken_back(status: Status) -> None:
+    assert "You may also like" not in page_of(make_article(), make_article("other", status=status))
 
 
 @pytest.mark.parametrize(("words", "minutes"), [(1, 1), (180, 1), (181, 2), (900, 5)])

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 from builders import make_article, make_newsletter, make_notice, make_site
-from feeds.examples import HOSTILE, hostile_article, make_digest
+from feeds.examples import HOSTILE, digests_feed, hostile_article, make_digest
 from pages.page_check import problems
 
 from newsletter.digest import arrange
-from newsletter.feeds.build import digests_feed
 from newsletter.model import Article, Audience, Digest, Facts, Newsletter, NoticeItem, Status
 from newsletter.pages.digest import digest_page
 from newsletter.templating import Templates
@@ -161,7 +160,7 @@ def test_the_newsletters_own_feed_can_be_found() -> None:
 def test_hostile_articles_make_good_pages() -> None:
     articles = [hostile_article(f"a{number}", text) for number, text in enumerate(HOSTILE)]
     page = page_of(make_digest(*articles, newsletter=make_newsletter(full_items=len(articles))))
-    assert "<script" not in page
+    assert page.count("<script") == 1
     for repaired in HOSTILE.values():
         assert repaired.strip() in html.unescape(page)
     page.encode()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 from builders import make_article, make_newsletter, make_site
 from feeds.examples import make_digest
 from pages.page_check import problems
 
-from newsletter.model import Site, Status
+from newsletter.model import Site, Status, Topic
 from newsletter.pages.feeds import feeds_page
 from newsletter.pages.front import front_page
 from newsletter.templating import Templates
@@ -14,6 +16,8 @@ HOSTILE_SITE = make_site(
     title='A <b>"site"</b> & \ud83e', author="<i>", description="<script>", contact="https://x.example.org/?a&b"
 )
 TEMPLATES = Templates()
+TOPICS = [Topic(slug=f"t{number}", name=f"Topic {number}", articles=number) for number in range(1, 15)]
+TOPICS.append(Topic(slug="fatigue", name="Fatigue", articles=99))
 DAILY = make_newsletter("daily", title="Daily", description="Each morning.")
 
 
@@ -63,12 +67,21 @@ def test_a_front_page_of_a_new_site_is_good_too() -> None:
     assert "Our newsletters" not in page
 
 
-def test_the_feeds_page_offers_every_feed_by_link_and_by_address() -> None:
-    page = feeds()
-    for path in ("articles", "newsletters/caregiver-weekly", "newsletters/daily"):
-        address = f"https://example.org/digest/feeds/{path}.atom"
-        assert f'<a class="alone" href="../feeds/{path}.atom">' in page
-        assert f'<p class="address">{address}</p>' in page
+def test_the_feeds_page_offers_every_feed_in_every_format() -> None:
+    page = feeds_page([make_newsletter(), DAILY], SITE, TEMPLATES, TOPICS)
+    for path in ("articles", "notices", "newsletters/caregiver-weekly", "newsletters/daily", "topics/fatigue"):
+        for suffix in ("atom", "rss", "json"):
+            assert page.count(f'href="../feeds/{path}.{suffix}"') == 1
+    for path in ("articles", "notices", "newsletters/caregiver-weekly", "newsletters/daily"):
+        assert f'<p class="address">https://example.org/digest/feeds/{path}.atom</p>' in page
+    assert 'href="../feeds/feeds.opml"' in page
+
+
+def test_every_link_to_a_feed_says_to_which_one_it_leads() -> None:
+    page = feeds_page([make_newsletter(), DAILY], SITE, TEMPLATES, TOPICS)
+    links = re.findall(r'<a href="[^"]+\.(?:atom|rss|json)">(.*?)</a>', page)
+    assert 'Atom<span class="unseen"> feed of Caregiver Weekly</span>' in links
+    assert len(set(links)) == len(links) == 3 * (2 + 2 + len(TOPICS))
 
 
 def test_the_feeds_page_without_newsletters_offers_the_articles() -> None:
@@ -77,9 +90,27 @@ def test_the_feeds_page_without_newsletters_offers_the_articles() -> None:
     assert "Our newsletters" not in page
 
 
+def test_the_front_page_leads_to_the_largest_topics_by_name() -> None:
+    page = front_page([], [], SITE, TEMPLATES, TOPICS)
+    assert problems(page, SITE.base_url) == []
+    shown = re.findall(r'href="\./topics/([^/"]+)/"', page)
+    assert shown == ["fatigue", *sorted(f"t{number}" for number in range(4, 15))]
+    assert 'href="./topics/"' in page
+    assert "Topics</h2>" not in front_page([], [], SITE, TEMPLATES)
+
+
+def test_the_pages_for_all_name_the_default_feed_first() -> None:
+    for page in (front(), feeds()):
+        found = re.findall(r'<link rel="alternate" type="application/atom\+xml" title="[^"]+" href="([^"]+)">', page)
+        assert found[0] == "https://example.org/digest/feeds/articles.atom"
+        assert all(address.endswith(".atom") for address in found)
+        assert {each.rpartition("/")[2] for each in found} >= {"caregiver-weekly.atom", "daily.atom"}
+        assert page.count('rel="alternate"') == len(found)
+
+
 def test_hostile_names_of_the_site_are_shown_as_they_are() -> None:
     for page in (front(HOSTILE_SITE), feeds(HOSTILE_SITE)):
-        assert "<script" not in page
+        assert page.count("<script") == ("ld+json" in page)
         assert "A &lt;b&gt;&#34;site&#34;&lt;/b&gt; &amp; \ufffd" in page
         assert 'href="https://x.example.org/?a&amp;b"' in page
 

@@ -20,6 +20,8 @@ FAULTS = [
     ("<h2>What they found</h2>", "<h4>What they found</h4>", "h4 after"),
     ("<h2>What they found</h2>", "<h1>What they found</h1>", "2 h1"),
     ("</main>", "<script></script></main>", "<script>"),
+    ("application/ld+json", "module", "<script>"),
+    ("https://schema.org", "https://example.com", "unknown words"),
     ("</main>", '<p onclick="a">b</p></main>', "<p> loads"),
     ("</main>", '<p style="a">b</p></main>', "<p> loads"),
     ("</main>", '<p class="a" class="b">b</p></main>', "twice"),

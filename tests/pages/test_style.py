@@ -25,6 +25,7 @@ PAIRS = [
     ("soft", "ground"),
     ("accent", "ground"),
     ("text", "panel"),
+    ("soft", "panel"),
     ("accent", "panel"),
     ("on-accent", "accent"),
     ("on-notice", "notice"),

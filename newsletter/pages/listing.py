@@ -1,0 +1,40 @@
+"""Articles as a list shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from newsletter.model import Article, Status
+from newsletter.templating import added_words, heading_words, summary_words
+
+
+class Row(NamedTuple):
+    """One article of a list. `slug` is empty where the article has no page any more."""
+
+    title: str
+    slug: str
+    summary: str
+    added: str
+
+
+def rows(articles: Iterable[Article]) -> list[Row]:
+    """The articles in the order given."""
+    return [
+        Row(
+            heading_words(article),
+            "" if article.status is Status.WITHDRAWN else article.slug,
+            summary_words(article),
+            added_words(article),
+        )
+        for article in articles
+    ]
+
+
+def span_words(articles: Sequence[Article]) -> str:
+    """From when to when they were published: `3 March 2024 to 5 June 2024`."""
+    if not articles:
+        return ""
+    ordered = sorted(articles, key=lambda article: article.published)
+    first, last = added_words(ordered[0]), added_words(ordered[-1])
+    return first if first == last else f"{first} to {last}"
