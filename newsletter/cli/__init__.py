@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter import __version__
-from newsletter.cli import articles, operate, subscribers
+from newsletter.cli import articles, check, operate, subscribers
 from newsletter.cli.base import Group
 
 
@@ -29,6 +29,7 @@ for command in (
     operate.run,
     operate.status,
     operate.preview,
+    check.check,
     subscribers.subscribers,
 ):
     main.add_command(command)

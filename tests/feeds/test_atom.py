@@ -1,21 +1,25 @@
 from __future__ import annotations
 
+import html
 import warnings
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import feedparser
 import pytest
 from feeds.atom_check import ATOM, LANGUAGE, problems
-from feeds.examples import HOSTILE, NOW, make_entry, make_feed
+from feeds.examples import FACTS, FEEDS, GONE, HOSTILE, KINDS, NOW, make_entry, make_feed
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
 from newsletter import __version__
 from newsletter.feeds.atom import write
-from newsletter.model import Feed
+from newsletter.model import Feed, IssueDate, Precision
 
+HISTORY = "http://purl.org/syndication/history/1.0"
+TOMBSTONES = "{http://purl.org/atompub/tombstones/1.0}"
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 
@@ -28,8 +32,9 @@ def read(feed: Feed) -> Any:
     return parsed
 
 
-def test_a_feed_is_valid() -> None:
-    assert problems(write(make_feed(make_entry(2), make_entry(1))), NOW) == []
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_feed_is_valid(kind: str) -> None:
+    assert problems(write(make_feed(make_entry(2, facts=FACTS), make_entry(1), **KINDS[kind])), NOW) == []
 
 
 def test_a_feed_without_entries_is_valid() -> None:
@@ -44,7 +49,8 @@ def test_a_reader_gets_every_field_of_the_feed() -> None:
     assert (seen.author_detail.name, seen.author_detail.email) == (feed.author, feed.author_email)
     assert (seen.generator_detail.name, seen.generator_detail.version) == ("newsletter", __version__)
     assert [(link.rel, link.href, link.type) for link in seen.links] == [
-        (link.rel, link.href, link.type) for link in feed.links
+        ("self", f"{feed.address}.atom", "application/atom+xml"),
+        ("alternate", feed.home, "text/html"),
     ]
 
 
@@ -131,3 +137,112 @@ def test_the_same_feed_gives_the_same_bytes() -> None:
     entries = make_entry(2), make_entry(1)
     assert write(make_feed(*entries)) == write(make_feed(*entries))
     assert write(make_feed(*entries)).startswith(b"<?xml version='1.0' encoding='UTF-8'?>")
+
+
+# -- how documents stand to each other --------------------------------------------------------------------------------
+
+
+def links(kind: str) -> dict[str, str]:
+    """Relation -> address of a feed's links; relations that stand twice would be lost, so none may."""
+    root = etree.fromstring(write(make_feed(make_entry(), **KINDS[kind])))
+    found = [(link.get("rel", ""), link.get("href", "")) for link in root.findall(f"{ATOM}link")]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+def marks(kind: str) -> list[str]:
+    root = etree.fromstring(write(make_feed(make_entry(), **KINDS[kind])))
+    return [etree.QName(child).localname for child in root if etree.QName(child).namespace == HISTORY]
+
+
+HOME = {"alternate": "https://news.example.org/"}
+
+
+def test_a_whole_feed_says_so_and_leads_nowhere_else() -> None:
+    assert links("whole") == {"self": f"{FEEDS}/articles.atom", **HOME}
+    assert marks("whole") == ["complete"]
+
+
+def test_a_live_document_leads_to_the_newest_archive_and_to_its_hub() -> None:
+    assert links("live") == {
+        "self": f"{FEEDS}/articles.atom",
+        "prev-archive": f"{FEEDS}/articles/2026-10.atom",
+        "hub": "https://hub.example.org/?a=1&b=2",
+        **HOME,
+    }
+    assert marks("live") == []
+
+
+def test_an_archive_document_leads_to_both_neighbours_and_to_the_live_one() -> None:
+    assert links("archive") == {
+        "self": f"{FEEDS}/articles/2026-10.atom",
+        "current": f"{FEEDS}/articles.atom",
+        "prev-archive": f"{FEEDS}/articles/2026-09.atom",
+        "next-archive": f"{FEEDS}/articles/2026-11.atom",
+        **HOME,
+    }
+    assert marks("archive") == ["archive"]
+
+
+def test_the_first_archive_document_has_none_before_it() -> None:
+    assert set(links("first archive")) == {"self", "current", "next-archive", "alternate"}
+
+
+def test_an_entry_of_another_feed_says_from_where_it_is() -> None:
+    entry = make_entry(title="<updated>not a date</updated>", content="<updated></entry>", facts=FACTS)
+    xml = write(make_feed(entry, make_entry(2), **KINDS["topic"]))
+    for told, written in zip((entry, make_entry(2)), etree.fromstring(xml).iter(f"{ATOM}entry"), strict=True):
+        (source,) = written.findall(f"{ATOM}source")
+        assert [child.tag.removeprefix(ATOM) for child in source] == ["id", "title", "link", "updated"]
+        assert source.findtext(f"{ATOM}id") == "tag:example.org,2026:feed/all"
+        assert source.findtext(f"{ATOM}title") == "All"
+        assert source.findtext(f"{ATOM}updated") == told.updated.isoformat()
+        own = source.find(f"{ATOM}link")
+        assert own is not None
+        assert dict(own.attrib) == {"href": f"{FEEDS}/all.atom", "rel": "self", "type": "application/atom+xml"}
+    assert [seen.source.title for seen in read(make_feed(entry, **KINDS["topic"])).entries] == ["All"]
+
+
+def test_an_entry_in_its_own_feed_has_no_source() -> None:
+    assert b"<source>" not in write(make_feed(make_entry(), **KINDS["whole"]))
+
+
+def test_what_was_taken_down_leaves_a_tombstone() -> None:
+    (gone,) = etree.fromstring(write(make_feed(make_entry(), **KINDS["bereaved"]))).iter(f"{TOMBSTONES}deleted-entry")
+    assert dict(gone.attrib) == {"ref": GONE.ref, "when": GONE.when.isoformat()}
+    assert gone.findtext(f"{TOMBSTONES}comment") == GONE.comment
+
+
+def test_a_style_sheet_is_named_before_the_feed() -> None:
+    address, encoded = 'https://example.org/feeds.css?a="?>&b=2', "https://example.org/feeds.css?a=%22?%3E&b=2"
+    xml = write(make_feed(make_entry(), style=address))
+    sheet = etree.fromstring(xml).getprevious()
+    assert sheet is not None
+    assert sheet.tag is etree.PI
+    assert (sheet.get("type"), html.unescape(sheet.get("href") or "")) == ("text/css", encoded)
+    assert b"xml-stylesheet" not in write(make_feed(make_entry()))
+
+
+# -- facts ------------------------------------------------------------------------------------------------------------
+
+
+def test_facts_stand_in_namespaces_of_their_own() -> None:
+    (seen,) = read(make_feed(make_entry(facts=FACTS))).entries
+    assert seen.newsletter_credibility == {"value": "4", "scale": "5"}
+    assert seen.newsletter_interest == {"value": "2.5", "scale": "5"}
+    assert (seen.newsletter_status, seen.newsletter_pmid) == ("ok", "12345")
+    assert (seen.prism_publicationname, seen.prism_coverdate) == ("Journal of Examples", "2026-12")
+    assert (seen.prism_doi, seen.dc_identifier) == ("10.1000/a(1)<2>", "doi:10.1000/a(1)<2>")
+
+
+def test_what_is_not_known_has_no_element() -> None:
+    unknown = replace(FACTS, credibility=None, interest=None, journal=None, issue_date=None, doi=None, pmid=None)
+    (entry,) = etree.fromstring(write(make_feed(make_entry(facts=unknown)))).iter(f"{ATOM}entry")
+    foreign = [etree.QName(child).localname for child in entry if etree.QName(child).namespace != ATOM[1:-1]]
+    assert foreign == ["status"]
+
+
+def test_a_whole_date_of_an_issue_is_written_whole() -> None:
+    day = IssueDate(day=date(2026, 12, 31), precision=Precision.DAY)
+    (seen,) = read(make_feed(make_entry(facts=replace(FACTS, issue_date=day)))).entries
+    assert seen.prism_coverdate == "2026-12-31"

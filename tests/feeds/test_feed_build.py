@@ -1,32 +1,58 @@
 from __future__ import annotations
 
 import html
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from builders import make_article, make_newsletter, make_notice, make_site
 from feeds.atom_check import problems
-from feeds.examples import HOSTILE, hostile_article, make_digest
+from feeds.examples import (
+    GONE,
+    HOSTILE,
+    articles_feed,
+    digests_feed,
+    hostile_article,
+    make_digest,
+    make_entry,
+    make_feed,
+)
 
 from newsletter.feeds.atom import write
-from newsletter.feeds.build import articles_feed, digests_feed
+from newsletter.feeds.build import (
+    STYLE,
+    archive_feed,
+    article_entry,
+    articles_head,
+    live_feed,
+    newsletter_head,
+    notices_head,
+    tombstone,
+    topic_head,
+)
+from newsletter.feeds.style import style
 from newsletter.model import (
     Article,
     Entry,
+    EntryFacts,
     Facts,
     IssueDate,
     NoticeItem,
+    Origin,
     Precision,
     Rating,
     Site,
     Status,
+    Topic,
 )
 from newsletter.templating import Templates
 
 SITE = make_site(base_url="https://example.org/digest")
 TEMPLATES = Templates()
 DAY = timedelta(days=1)
+DISCLAIMER = "These summaries explain research in plain words. They are not medical advice."
 
 
 def entry_of(article: Article, site: Site = SITE) -> Entry:
@@ -47,11 +73,9 @@ def retracted(**changes: object) -> Article:
 def test_the_feed_says_whose_it_is() -> None:
     feed = articles_feed([make_article()], [], SITE, TEMPLATES)
     assert feed.id == "tag:example.org,2026:feed/articles"
-    assert [(link.rel, link.href) for link in feed.links] == [
-        ("self", "https://example.org/digest/feeds/articles.atom"),
-        ("alternate", "https://example.org/digest/"),
-    ]
-    assert (feed.title, feed.subtitle, feed.author) == (SITE.title, SITE.description, SITE.author)
+    assert (feed.address, feed.home) == ("https://example.org/digest/feeds/articles", "https://example.org/digest/")
+    assert (feed.title, feed.home_title, feed.author) == (SITE.title, SITE.title, SITE.author)
+    assert feed.subtitle == f"{SITE.description} {DISCLAIMER}"
     assert (feed.author_email, feed.language) == ("editors@example.org", "en")
 
 
@@ -244,7 +268,7 @@ def test_an_entry_is_the_whole_digest_in_order() -> None:
     feed = digests_feed(newsletter, [digest], SITE, TEMPLATES)
     (entry,) = feed.entries
     assert (feed.id, feed.title) == ("tag:example.org,2026:feed/newsletters/caregiver-weekly", newsletter.title)
-    assert feed.links[0].href == "https://example.org/digest/feeds/newsletters/caregiver-weekly.atom"
+    assert feed.address == "https://example.org/digest/feeds/newsletters/caregiver-weekly"
     assert entry.id == "tag:example.org,2026:digest/caregiver-weekly/2026-W47"
     assert entry.title == "Caregiver Weekly: 16 to 22 November 2026"
     assert entry.summary == "In this digest: Retracted: An Old Claim; Of Friday; Of Monday; Of October; Of Sunday"
@@ -361,3 +385,152 @@ def test_a_notice_of_a_withdrawn_article_leads_to_no_dead_page() -> None:
     (told,) = articles_feed([article], [NoticeItem(notice=notice, article=article)], SITE, TEMPLATES).entries
     assert article.slug not in told.content
     assert [link.href for link in told.links] == [SITE.url()]
+
+
+# -- facts ------------------------------------------------------------------------------------------------------------
+
+
+def test_facts_are_those_of_the_article() -> None:
+    issue = IssueDate(day=date(2026, 12, 1), precision=Precision.MONTH)
+    article = make_article(credibility=4, interest=2, facts=Facts(issue_date=issue, doi="10.1000/1", pmid="7"))
+    assert entry_of(article).facts == EntryFacts(
+        credibility=Rating(value=4),
+        interest=Rating(value=2),
+        journal="Journal of Examples",
+        issue_date=issue,
+        doi="10.1000/1",
+        pmid="7",
+        status=Status.OK,
+    )
+
+
+def test_a_retracted_study_is_rated_for_nobody() -> None:
+    facts = entry_of(retracted()).facts
+    assert facts is not None
+    assert (facts.credibility, facts.interest, facts.status) == (None, None, Status.RETRACTED)
+
+
+def test_an_entry_depends_on_its_article_alone() -> None:
+    article, other = make_article("a"), make_article("b", updated=make_article().updated + DAY)
+    alone = article_entry(article, SITE, TEMPLATES)
+    assert alone in articles_feed([article, other], [], SITE, TEMPLATES).entries
+
+
+# -- tombstones -------------------------------------------------------------------------------------------------------
+
+
+def test_a_tombstone_says_when_and_why_and_is_not_older_than_the_entry() -> None:
+    """Else a reader of RFC 6721 keeps the entry."""
+    said = Facts(status=Status.WITHDRAWN, notice="Taken\n  down.", status_date=datetime(2026, 11, 1, tzinfo=UTC))
+    article = make_article(facts=said, updated=datetime(2026, 11, 19, tzinfo=UTC))
+    gone = tombstone(article)
+    assert (gone.ref, gone.when, gone.comment) == (article.id, article.updated, "Taken down.")
+    assert tombstone(make_article(status=Status.WITHDRAWN)).comment == (
+        "We have taken this summary back. Do not rely on it."
+    )
+
+
+# -- heads ------------------------------------------------------------------------------------------------------------
+
+
+TOPIC = Topic(slug="fatigue", name="Fatigue", articles=2)
+HEADS = {
+    "articles": articles_head(SITE, TEMPLATES),
+    "notices": notices_head(SITE, TEMPLATES),
+    "topics/fatigue": topic_head(TOPIC, SITE, TEMPLATES),
+    "newsletters/caregiver-weekly": newsletter_head(make_newsletter(), SITE, TEMPLATES),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_feed_is_named_by_its_place(name: str) -> None:
+    head = HEADS[name]
+    assert (head.name, head.id) == (f"feeds/{name}", f"tag:example.org,2026:feed/{name}")
+    assert head.subtitle.endswith(DISCLAIMER)
+
+
+def test_no_two_feeds_share_a_title() -> None:
+    assert len({head.title for head in HEADS.values()}) == len(HEADS)
+
+
+def test_a_topic_has_a_page_and_takes_its_entries_from_all_articles() -> None:
+    head = HEADS["topics/fatigue"]
+    assert (head.title, head.home) == (f"{SITE.title}: Fatigue", "https://example.org/digest/topics/fatigue/")
+    origin = Origin(
+        id="tag:example.org,2026:feed/articles", title=SITE.title, address="https://example.org/digest/feeds/articles"
+    )
+    assert head.origin == origin == HEADS["notices"].origin
+    assert HEADS["articles"].origin is None
+    assert HEADS["newsletters/caregiver-weekly"].origin is None
+
+
+def test_a_title_is_one_line() -> None:
+    assert articles_head(make_site(title="Two\nlines", description="a\n b"), TEMPLATES).title == "Two lines"
+
+
+MOMENTS = (datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 5, tzinfo=UTC), datetime(2026, 11, 4, tzinfo=UTC))
+
+
+def test_a_live_document_without_archives_is_complete() -> None:
+    feed = live_feed(HEADS["articles"], MOMENTS, SITE, previous=None, hub=None)
+    assert (feed.complete, feed.current, feed.previous, feed.following) == (True, None, None, None)
+    assert (feed.updated, feed.entries) == (MOMENTS[1], ())
+
+
+def test_a_live_document_with_archives_leads_to_the_newest() -> None:
+    gone = tombstone(make_article(status=Status.WITHDRAWN))
+    previous = SITE.url("feeds/articles/2026-10")
+    feed = live_feed(
+        HEADS["articles"], MOMENTS, SITE, previous=previous, hub="https://hub.example.org/", tombstones=(gone,)
+    )
+    assert (feed.complete, feed.previous, feed.hub) == (False, previous, "https://hub.example.org/")
+    assert feed.tombstones == (gone,)
+
+
+def test_an_archive_document_has_its_own_address_and_the_live_one_s_id() -> None:
+    following = SITE.url("feeds/articles/2026-11")
+    feed = archive_feed(HEADS["articles"], MOMENTS, SITE, name="2026-10-2", previous=None, following=following)
+    assert feed.id == HEADS["articles"].id
+    assert feed.address == "https://example.org/digest/feeds/articles/2026-10-2"
+    assert (feed.current, feed.following) == ("https://example.org/digest/feeds/articles", following)
+    assert (feed.complete, feed.previous, feed.hub, feed.tombstones) == (False, None, None, ())
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_documents_of_every_feed_are_valid(name: str) -> None:
+    entries = (entry_of(make_article(credibility=4, facts=Facts(doi="10.1000/1"))),)
+    moments = [entry.updated for entry in entries]
+    following = SITE.url(f"feeds/{name}/2026-12")
+    for feed in (
+        live_feed(HEADS[name], moments, SITE, previous=None, hub=None),
+        live_feed(HEADS[name], moments, SITE, previous=following, hub="https://hub.example.org/"),
+        archive_feed(HEADS[name], moments, SITE, name="2026-11", previous=None, following=following),
+    ):
+        assert problems(write(replace(feed, entries=entries))) == []
+
+
+def test_the_style_sheet_loads_nothing_and_leads_nowhere() -> None:
+    sheet = style(TEMPLATES).decode()
+    assert "feed > entry" in sheet
+    assert not re.search(r"url\(|@import|@font-face|https?:", sheet)
+    assert live_feed(HEADS["articles"], (), SITE, previous=None, hub=None).style == SITE.url(STYLE)
+
+
+# -- the nouns --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: replace(make_entry(), updated=datetime.fromisoformat("2026-11-20T09:00:00")),
+        lambda: replace(make_feed(), updated=datetime.fromisoformat("2026-11-20T09:00:00+01:00")),
+        lambda: replace(GONE, when=datetime.fromisoformat("2026-11-20T09:00:00")),
+        lambda: replace(make_entry(), id=""),
+        lambda: replace(make_feed(), address=" "),
+        lambda: Origin(id="tag:example.org,2026:a", title="", address=""),
+        lambda: replace(GONE, ref=""),
+    ],
+)
+def test_what_no_format_could_write_cannot_be_made(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="is required"):
+        make()
