@@ -4,9 +4,10 @@ and the scheduler hold and which knows the verbs.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,14 +18,13 @@ from pathlib import Path
 from threading import Event
 from typing import BinaryIO
 
-from newsletter import subscribe
+from newsletter import __version__, subscribe
 from newsletter.config import Config, SourceConfig, read_secrets, read_smtp_password
 from newsletter.deliver import Post, Sender
 from newsletter.digest import arrange
 from newsletter.engine import local
-from newsletter.errors import ClockRefused, StoreError, TemplateError, UsageError
-from newsletter.feeds import FORMATS
-from newsletter.feeds.build import articles_feed, digests_feed
+from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError, UsageError
+from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
 from newsletter.mail.compile import compile_mailing
@@ -34,11 +34,9 @@ from newsletter.model import (
     Claim,
     Consent,
     Digest,
-    Feed,
     Mailing,
     Message,
     Newsletter,
-    NoticeItem,
     Outcome,
     PlannedDigest,
     Quarantined,
@@ -47,14 +45,13 @@ from newsletter.model import (
     Subscription,
 )
 from newsletter.pages import REQUIRED_TEMPLATES as PAGE_TEMPLATES
-from newsletter.pages.article import article_page
-from newsletter.pages.digest import digest_page
-from newsletter.pages.feeds import feeds_page
-from newsletter.pages.front import front_page
 from newsletter.periods import leap, next_due
-from newsletter.publish import Draft, Press, Published, Refused, Written, compose_due, publish, write_files
+from newsletter.public.files import Files, Written
+from newsletter.public.stores import Plant
+from newsletter.public.update import update
+from newsletter.publish import Draft, Press, Published, Refused, compose_due, publish
 from newsletter.sources.base import Place, Source
-from newsletter.sources.completion import DoubtfulTopics, completion, doubtful
+from newsletter.sources.completion import DoubtfulTopics, completion, doubtful, fingerprint
 from newsletter.sources.fetch import Url
 from newsletter.sources.kinds import format_of, limit_of
 from newsletter.sources.places import File, Folder, Stream
@@ -63,26 +60,35 @@ from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests, RecordedDigest
 from newsletter.store.duplicates import Duplicates
+from newsletter.store.feeds import Feeds
+from newsletter.store.listings import Listings
+from newsletter.store.neighbours import Neighbours
+from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.related import RelatedIndex
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
+from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
 from newsletter.transports.base import Transport
 from newsletter.transports.maildir import Maildir
 from newsletter.transports.smtp import Relay, Smtp
 
-_OWNED = ("articles", "digests", "feeds")  # folders of `public/` in which nothing but our files lies
+_COMPLETION = "completion"  # the step that completes articles by files of studies and topics, in table `progress`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishReport:
-    """What one run recorded, refused and wrote. `files` is None where nothing had changed since the last run."""
+    """What one run recorded, refused and wrote. `files` is None where nothing had changed since the last run.
+
+    `hub` says why the hub could not be told of what is new.
+    """
 
     results: tuple[Published | Refused, ...]
     files: Written | None
+    hub: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +141,7 @@ class App:
         self._deliveries = Deliveries(database)
         self._ticks = Ticks(database)
         self._runs = SourceRuns(database)
-        self._written: tuple[object, ...] | None = None
+        self._feeds = Feeds(database)
 
     def close(self) -> None:
         self._database.close()
@@ -151,6 +157,7 @@ class App:
         then it alone is taken in. Raises UsageError where there is no source of that name.
         """
         self._related.catch_up()
+        complete = fingerprint(self.config.paths.studies, self.config.paths.topics)  # before the files are read
         shelf, asked = self._shelf(), self._runs.last()
         reports: list[IngestReport] = []
         for each in self._asked(stream):
@@ -161,9 +168,19 @@ class App:
             report = ingest(source, shelf, now=moment, back_catalogue=back_catalogue, told=told)
             self._runs.record(_run_of(report, now, first=back_catalogue and report.problem is not None))
             reports.append(report)
-        if self.config.paths.studies or self.config.paths.topics:
-            refresh(shelf, now=now + timedelta(milliseconds=sum(report.documents for report in reports)))
+        moment = now + timedelta(milliseconds=sum(report.documents for report in reports))
+        self._complete_again(shelf, complete, moment)
         return tuple(reports)
+
+    def _complete_again(self, shelf: Shelf, complete: str, now: datetime) -> None:
+        """Complete what was taken in by other files of studies and topics than those of now, whose fingerprint is told."""
+        progress = Progress(self._database)
+        last = progress.get(_COMPLETION)
+        if complete == ("" if last is None else last.fingerprint):
+            return
+        if complete:
+            refresh(shelf, now=now)
+        progress.mark(_COMPLETION, 0, now, complete)
 
     def _asked(self, stream: tuple[str, BinaryIO] | None) -> tuple[SourceConfig, ...]:
         if stream is None:
@@ -215,17 +232,19 @@ class App:
         self._believe(now, elapsed=None, catch_up=False)
         return tuple(draft for newsletter in self.newsletters for draft in compose_due(newsletter, self._press, now))
 
-    def publish(self, now: datetime, *, elapsed: timedelta | None = None, catch_up: bool = False) -> PublishReport:
-        """Record every digest that is due, and bring `public/` up to date.
+    def publish(
+        self, now: datetime, *, elapsed: timedelta | None = None, catch_up: bool = False, everything: bool = False
+    ) -> PublishReport:
+        """Record every digest that is due, and bring `public/` up to date; `everything`: also what has not changed.
 
         `elapsed` is the time since this process's last tick by a clock that nobody can set. Raises ClockRefused
         where `now` leapt, unless an operator says `catch_up`.
         """
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
         results = [result for newsletter in self.newsletters for result in publish(newsletter, self._press, now)]
-        files = self._write_public(now)
+        files = self._write_public(now, everything=everything)
         self._ticks.record(now)
-        return PublishReport(results=tuple(results), files=files)
+        return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 
     def _believe(self, now: datetime, *, elapsed: timedelta | None, catch_up: bool) -> None:
         refusal = self.refusal(now, elapsed=elapsed)
@@ -249,47 +268,72 @@ class App:
     def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:
         return self.tokens.message_id(newsletter, period, subscriber_id, self._newsletter(newsletter).mail_domain)
 
-    def _write_public(self, now: datetime) -> Written | None:
-        articles = self._articles.visible(now)
-        digests = {newsletter.slug: self._digests_of(newsletter) for newsletter in self.newsletters}
-        state = (
-            tuple((article.id, article.slug, article.updated) for article in articles),
-            tuple(digest.planned for recorded in digests.values() for digest in recorded),
+    def _write_public(self, now: datetime, *, everything: bool) -> Written | None:
+        files = Files(Path(self.config.paths.public))
+        whole = everything or not (files.folder / "index.html").is_file()
+        changed = update(self._plant, files, self._fingerprint, now, everything=whole)
+        return files.report() if changed else None
+
+    @cached_property
+    def _plant(self) -> Plant:
+        database = self._database
+        return Plant(
+            site=self.site,
+            templates=self.templates,
+            newsletters=self.newsletters,
+            hub=self.config.feeds.hub,
+            topic_articles=self.config.feeds.topic_articles,
+            listings=Listings(database),
+            topics=Topics(database),
+            neighbours=Neighbours(database),
+            index=self._related,
+            feeds=self._feeds,
+            digests=self._digests,
+            progress=Progress(database),
+            digests_named=self._digests_named,
         )
-        if state == self._written:
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Of what decides the bytes of files besides the store."""
+        told = (__version__, self.site, self.newsletters, self.config.feeds, self.templates.sources())
+        return hashlib.sha256(repr(told).encode()).hexdigest()
+
+    def _digests_named(self, newsletter: Newsletter, periods: Collection[str]) -> tuple[Digest, ...]:
+        recorded = self._digests.named(newsletter.slug, periods)
+        digests = (arrange(newsletter, each.planned, each.placed, each.notices) for each in recorded)
+        return tuple(digest for digest in digests if not digest.empty)
+
+    def ping_hub(self) -> str | None:
+        """Tell the hub of the feeds that have changed; what went wrong, if something did. The next run tries again."""
+        waiting = self._feeds.pings()
+        if self.config.feeds.hub is None or not waiting:
             return None
-        files = self._files(articles, self._articles.notices(now), digests, now)
-        written = write_files(Path(self.config.paths.public), files, owned=_OWNED)
-        self._written = state
-        return written
+        try:
+            self._feeds.pinged(ping(self.config.feeds.hub, waiting))
+        except HubError as error:
+            self._feeds.pinged(error.accepted)
+            return error.message
+        return None
+
+    def feed_ledger(self) -> dict[str, tuple[str, ...]]:
+        """Feed -> the id of every entry that readers may know, but for withdrawn ones."""
+        return {name: tuple(entry for _, entry in self._feeds.ledger(name)) for name in self._feeds.ids()}
+
+    def archive_hashes(self) -> dict[str, str]:
+        """File below `public/` -> SHA-256 of the archive document that was published there."""
+        return {
+            f"{name}/{document.name}.{suffix}": told
+            for name in self._feeds.ids()
+            for document, hashes in self._feeds.documents(name)
+            for suffix, told in hashes.items()
+        }
 
     def _digests_of(self, newsletter: Newsletter) -> tuple[Digest, ...]:
         """Every digest of `newsletter` that carries something, oldest first."""
         recorded = self._digests.all(newsletter.slug)
         digests = (arrange(newsletter, each.planned, each.placed, each.notices) for each in recorded)
         return tuple(digest for digest in digests if not digest.empty)
-
-    def _files(
-        self,
-        articles: tuple[Article, ...],
-        notices: tuple[NoticeItem, ...],
-        digests: dict[str, tuple[Digest, ...]],
-        now: datetime,
-    ) -> Iterator[tuple[str, bytes]]:
-        site, templates = self.site, self.templates
-        for article in articles:
-            page = article_page(article, site, templates, self._related.nearest(article, now=now))
-            yield f"articles/{article.slug}/index.html", page.encode()
-        for newsletter in self.newsletters:
-            for digest in digests[newsletter.slug]:
-                page = digest_page(newsletter, digest, site, templates)
-                yield f"digests/{newsletter.slug}/{digest.planned.period}/index.html", page.encode()
-            feed = digests_feed(newsletter, digests[newsletter.slug], site, templates)
-            yield from _feed_files(f"feeds/newsletters/{newsletter.slug}", feed)
-        yield from _feed_files("feeds/articles", articles_feed(articles, notices, site, templates))
-        yield "feeds/index.html", feeds_page(self.newsletters, site, templates).encode()
-        latest = [(each, digests[each.slug][-1] if digests[each.slug] else None) for each in self.newsletters]
-        yield "index.html", front_page(latest, articles[:12], site, templates).encode()
 
     def preview(self, slug: str, period: str | None, now: datetime) -> Preview:
         """The email of one digest as a made-up recipient gets it: the named period's, else the newest there is."""
@@ -509,11 +553,6 @@ def _run_of(report: IngestReport, now: datetime, *, first: bool) -> SourceRun:
         quarantined=len(report.quarantined),
         problem=report.problem,
     )
-
-
-def _feed_files(path: str, feed: Feed) -> Iterator[tuple[str, bytes]]:
-    for each in FORMATS:
-        yield f"{path}.{each.SUFFIX}", each.write(feed)
 
 
 def _parts(data: bytes) -> tuple[str, str]:

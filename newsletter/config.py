@@ -173,6 +173,11 @@ class DeliveryConfig(_Part):
         return timedelta(days=self.max_age_days)
 
 
+class FeedsConfig(_Part):
+    hub: FeedAddress | None = Field(None, description="the address of a WebSub hub that is told of what is new")
+    topic_articles: int = Field(2, ge=1, le=1000, description="a number of articles from 1 to 1000")
+
+
 class WebConfig(_Part):
     host: Literal["127.0.0.1", "::1", "localhost"] = Field(
         "127.0.0.1", description='"127.0.0.1" or "::1"; a web server in front serves the world'
@@ -194,6 +199,7 @@ class Config(_Part):
         strict=False, min_length=1, description="one [[newsletter]] or more"
     )
     delivery: DeliveryConfig = Field(default_factory=DeliveryConfig, description="a table")
+    feeds: FeedsConfig = Field(default_factory=FeedsConfig, description="a table")
     web: WebConfig = Field(default_factory=WebConfig, description="a table")
 
     def published_by(self) -> Site:

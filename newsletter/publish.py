@@ -1,19 +1,15 @@
-"""The second verb: what is due becomes recorded digests, and what is recorded becomes files.
+"""The second verb: what is due becomes recorded digests. Feeds and pages of what is recorded are made by `public`.
 
 Which digests are due is decided by `periods.plan` over the record; which articles go in, by `digest.compose`. Each
 digest is written down together with its mailing and its deliveries, and all that are due of a newsletter in one transaction,
 so there is no half of one.
-Files are a pure function of the store and are written only where their bytes differ.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 from newsletter.digest import compose
@@ -190,46 +186,3 @@ def _deliveries(digest: Digest, press: Press) -> tuple[NewDelivery, ...]:
 def _oldest(articles: Iterable[Article], zone: str) -> datetime | None:
     moments = (placed_in_time(article.published, article.published_precision, zone) for article in articles)
     return min(moments, default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What writing files came to."""
-
-    written: int
-    unchanged: int
-    removed: int
-
-
-def write_files(folder: Path, files: Iterable[tuple[str, bytes]], *, owned: Iterable[str]) -> Written:
-    """Bring `folder` to the state of `files` (path, bytes): each file whole or not at all, the same bytes untouched.
-
-    Files below the sub-folders `owned` that are no longer made are removed; nothing else is. Paths are relative.
-    """
-    kept: set[Path] = set()
-    written = unchanged = 0
-    for name, data in files:
-        path = folder / name
-        kept.add(path)
-        if path.is_file() and path.read_bytes() == data:
-            unchanged += 1
-        else:
-            _write(path, data)
-            written += 1
-    gone = [path for part in owned for path in (folder / part).rglob("*") if path.is_file() and path not in kept]
-    for path in gone:
-        path.unlink()
-    return Written(written=written, unchanged=unchanged, removed=len(gone))
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), 0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -62,6 +62,8 @@ class Ticker:
         elapsed = None if self._accepted_at is None else clock.uptime() - self._accepted_at
         report = self._app.publish(clock.now(), elapsed=elapsed)
         self._accepted_at = clock.uptime()
+        for problem in (*(report.files.problems if report.files else ()), *([report.hub] if report.hub else [])):
+            _log.error("publish-problem", reason=problem)
         for result in report.results:
             named = {"newsletter": result.planned.newsletter, "period": result.planned.period}
             if isinstance(result, Refused):

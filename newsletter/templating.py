@@ -170,14 +170,15 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 
 class Templates:
-    """Renders templates by name. `overrides` is the operator's folder, looked at first.
+    """Renders templates by name. `overrides` is the operator's folder, looked at first, and then all run in a sandbox.
 
     HTML templates escape every value; a name that is not given is an error, never an empty string.
     """
 
     def __init__(self, overrides: Path | None = None) -> None:
         folders = [folder for folder in (overrides, _shipped_folder()) if folder is not None]
-        self._environment = _Sandbox(
+        made = jinja2.Environment if overrides is None else _Sandbox  # which costs a fifth
+        self._environment: jinja2.Environment = made(
             loader=jinja2.FileSystemLoader(folders),
             autoescape=jinja2.select_autoescape(("html", "xml"), default_for_string=True),
             undefined=jinja2.StrictUndefined,

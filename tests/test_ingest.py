@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from builders import make_article, make_site, make_summary
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from newsletter import ingest as verb
 from newsletter.errors import DocumentError, SourceError
 from newsletter.ingest import Shelf, content_hash, ingest, mint, notice_of, publication, refresh, revise, slug_for
 from newsletter.model import (
@@ -28,7 +30,7 @@ from newsletter.model import (
     Summary,
 )
 from newsletter.store.articles import Articles
-from newsletter.store.database import open_database
+from newsletter.store.database import Database, open_database
 from newsletter.store.duplicates import Duplicates
 from newsletter.store.quarantine import Quarantine
 
@@ -199,8 +201,12 @@ class _Source:
 @pytest.fixture
 def shelf(tmp_path: Path) -> Iterator[Shelf]:
     database = open_database(f"sqlite:///{tmp_path}/test.db")
-    yield Shelf(articles=Articles(database), quarantine=Quarantine(database), twins=Duplicates(database), site=SITE)
+    yield _shelf(database)
     database.close()
+
+
+def _shelf(database: Database) -> Shelf:
+    return Shelf(articles=Articles(database), quarantine=Quarantine(database), twins=Duplicates(database), site=SITE)
 
 
 def _visible(shelf: Shelf) -> tuple[Article, ...]:
@@ -301,3 +307,156 @@ def test_a_second_document_of_the_same_study_is_a_revision_and_not_an_article(sh
     for source in (first, second, first):
         assert ingest(source, shelf, now=NOW).revised == (), "the two do not take turns"
     assert _visible(shelf) == (article,)
+
+
+# -- several at a time ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Told(_Source):
+    """A source whose documents name a title, a body and a study of a few: `title,body,study,notice`."""
+
+    def parse(self, raw: _Raw, known_topics: Collection[str]) -> Document:
+        title, body, study, notice = map(int, raw.data.decode().split(","))
+        if not title:
+            raise DocumentError("E-EMPTY", f"{raw.key}: empty")
+        said = [f"body{body}word{number}" for number in range(60)]
+        said[:6] = [f"title{title}word{number}" for number in range(6)]  # two bodies differ by a tenth, or altogether
+        summary = make_summary(title=f"A Study of {title} Walks in the Long Summer", what_they_found=(" ".join(said),))
+        facts = _facts(Status.CORRECTED if notice else Status.OK, "wrong" if notice else "")
+        return _document(raw.key, summary=summary, facts=replace(facts, doi=f"10.1000/{study}" if study else None))
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("empty") / "test.db"
+    open_database(f"sqlite:///{path}").close()
+    return path
+
+
+_documents = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 1)), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(["here", "there"]), _documents), min_size=1, max_size=3), st.integers(2, 9))
+def test_taken_in_together_is_taken_in_one_by_one(
+    empty_database: Path, tmp_path: Path, runs: list[tuple[str, list[tuple[int, ...]]]], together: int
+) -> None:
+    """Whatever repeats or revises whatever: the same reports, articles, notices and quarantine."""
+    told = [_everything_told(runs, at_once, empty_database, tmp_path / f"{at_once}.db") for at_once in (1, together)]
+    assert told[0] == told[1]
+
+
+def _everything_told(
+    runs: list[tuple[str, list[tuple[int, ...]]]], at_once: int, empty_database: Path, path: Path
+) -> tuple[object, ...]:
+    shutil.copy(empty_database, path)
+    database = open_database(f"sqlite:///{path}")
+    shelf = _shelf(database)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verb, "_AT_ONCE", at_once)
+        reports = [ingest(_told_source(*run), shelf, now=NOW + timedelta(days=day)) for day, run in enumerate(runs)]
+    articles = sorted(shelf.articles.everything(), key=lambda each: each[0].id)
+    twins = [dict(shelf.twins.raw_hashes(slug, [f"key{number}" for number in range(12)])) for slug in ("here", "there")]
+    told = (reports, articles, _notices(shelf), _entries(shelf), twins)
+    database.close()
+    return told
+
+
+def _told_source(slug: str, documents: list[tuple[int, ...]]) -> _Told:
+    """What stands at one place in two runs is one document, perhaps revised."""
+    return _Told(
+        tuple(_Raw(f"key{at}", ",".join(map(str, parts)).encode()) for at, parts in enumerate(documents)), slug=slug
+    )
+
+
+def test_many_articles_of_one_title_get_slugs_of_their_own(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verb, "_AT_ONCE", 7)
+    source = _Source(tuple(_Raw(f"{number:02}", b"Same title 7") for number in range(30)))
+    assert len(ingest(source, shelf, now=NOW).new) == 30
+    expected = ["same-title-7", *(f"same-title-7-{number}" for number in range(2, 31))]
+    assert [article.slug for article in sorted(_visible(shelf), key=lambda each: each.key)] == expected
+
+
+def test_large_documents_do_not_wait_for_each_other(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verb, "_BYTES_AT_ONCE", 50)
+    seen: list[int] = []
+
+    class Watched(_Source):
+        def fetch(self) -> Iterator[_Raw]:
+            for raw in super().fetch():
+                seen.append(len(_visible(shelf)))
+                yield raw
+
+    ingest(Watched(tuple(_Raw(f"{number}", b"T" * 20 + b"%d" % number) for number in range(7))), shelf, now=NOW)
+    assert seen == [0, 0, 0, 3, 3, 3, 6]
+
+
+def test_each_document_is_told_of_once_it_is_decided_on(shelf: Shelf) -> None:
+    told: list[None] = []
+    source = _Source((_Raw("a", b"A"), _Raw("b", b""), _Raw("c", b"C")))
+    ingest(source, shelf, now=NOW, told=lambda: told.append(None))
+    ingest(source, shelf, now=NOW, told=lambda: told.append(None))
+    assert len(told) == 6
+
+
+def test_a_key_that_comes_twice_is_a_document_and_its_revision(shelf: Shelf) -> None:
+    report = ingest(_Source((_Raw("a", b"A"), _Raw("a", b"B"))), shelf, now=NOW)
+    assert (report.new, report.revised) == (("a",), ("a",))
+    assert [article.title for article in _visible(shelf)] == ["B"]
+
+
+def test_known_topics_are_asked_for_once_and_only_where_they_are_needed(shelf: Shelf) -> None:
+    asked: list[None] = []
+
+    class Counting(Articles):
+        def known_topics(self) -> dict[str, int]:
+            asked.append(None)
+            return super().known_topics()
+
+    class Curious(_Source):
+        def parse(self, raw: _Raw, known_topics: Collection[str]) -> Document:
+            assert not len(known_topics) and "fatigue" not in known_topics and list(known_topics) == []  # noqa: PT018
+            return super().parse(raw, known_topics)
+
+    assert isinstance(shelf.articles, Articles)
+    counting = replace(shelf, articles=Counting(shelf.articles._database))
+    documents = (_Raw("a", b"A"), _Raw("b", b"B"))
+    ingest(Curious(documents), counting, now=NOW)
+    assert len(asked) == 1
+    ingest(Curious(documents), counting, now=NOW)
+    ingest(_Source((_Raw("c", b"C"),)), counting, now=NOW)
+    assert len(asked) == 1
+
+
+def test_the_joint_facts_of_two_documents_are_completed_too(shelf: Shelf) -> None:
+    """One document names the study by what only the other one has."""
+
+    def complete(document: Document) -> Document:
+        both = document.facts.doi and document.facts.pmid
+        return replace(document, facts=replace(document.facts, source_url="https://e.example/")) if both else document
+
+    class Numbered(_Source):
+        def parse(self, raw: _Raw, known_topics: Collection[str]) -> Document:
+            document = super().parse(raw, known_topics)
+            return replace(document, facts=Facts(pmid="7", source_url=raw.doi))
+
+    shelf = replace(shelf, complete=complete)
+    ingest(Numbered((_Raw("a", b"Same", doi="https://doi.org/10.5555/1"),)), shelf, now=NOW)
+    ingest(_Source((_Raw("b", b"Same", doi="10.5555/1"),), slug="feed"), shelf, now=NOW)
+    (article,) = _visible(shelf)
+    assert article.facts.source_url == "https://e.example/"
+
+
+def test_many_articles_are_completed_again_a_few_at_a_time(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verb, "_AT_ONCE", 2)
+    ingest(_Source(tuple(_Raw(f"{number}", b"T%d" % number) for number in range(5))), shelf, now=NOW)
+
+    def retracted(document: Document) -> Document:
+        return replace(document, facts=_facts(Status.RETRACTED))
+
+    assert refresh(replace(shelf, complete=retracted), now=NOW + timedelta(days=1)) == 5
+    assert {article.status for article in _visible(shelf)} == {Status.RETRACTED}
+    assert len({article.updated for article in _visible(shelf)}) == 5

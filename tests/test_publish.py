@@ -33,7 +33,6 @@ from newsletter.publish import (
     compose_due,
     due,
     publish,
-    write_files,
 )
 from newsletter.store.articles import Articles
 from newsletter.store.database import open_database
@@ -218,29 +217,3 @@ def test_pending_notices_wait_for_the_window_that_they_fall_into() -> None:
     item = NoticeItem(notice=make_notice(article, published=datetime(2026, 11, 18, 9, tzinfo=UTC)), article=article)
     drafts = compose_chain(DAILY, [_planned(17), _planned(18)], candidates=(), pending=[item], notices=())
     assert [draft.digest.notices for draft in drafts] == [(), (item,)]
-
-
-# -- files ------------------------------------------------------------------------------------------------------------
-
-
-def test_only_what_differs_is_written_and_what_is_gone_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "robots.txt").write_text("the operator's")
-    first = write_files(
-        tmp_path, [("articles/a/index.html", b"a"), ("articles/b/index.html", b"b")], owned=["articles"]
-    )
-    assert (first.written, first.unchanged, first.removed) == (2, 0, 0)
-    inode = (tmp_path / "articles/a/index.html").stat().st_ino
-    second = write_files(tmp_path, [("articles/a/index.html", b"a"), ("index.html", b"i")], owned=["articles"])
-    assert (second.written, second.unchanged, second.removed) == (1, 1, 1)
-    assert (tmp_path / "articles/a/index.html").stat().st_ino == inode
-    assert not (tmp_path / "articles/b/index.html").exists()
-    assert (tmp_path / "robots.txt").exists()
-    assert (tmp_path / "index.html").stat().st_mode & 0o777 == 0o644
-
-
-def test_a_file_that_cannot_be_written_leaves_the_old_one_whole(tmp_path: Path) -> None:
-    write_files(tmp_path, [("a/x", b"old")], owned=["a"])
-    with pytest.raises(TypeError):
-        write_files(tmp_path, [("a/x", None)], owned=["a"])  # type: ignore[list-item]  # stands for any failure half-way
-    assert (tmp_path / "a/x").read_bytes() == b"old"
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x"]

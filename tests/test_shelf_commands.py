@@ -15,7 +15,7 @@ import pytest
 from workshop import NOW, ROOT, Workshop, environment, open_workshop
 
 sys.path.append(str(ROOT / "bench"))
-from ingest import capture
+from captures import capture
 
 LATER = "2026-11-21T09:00:00Z"
 CROSSREF = {
@@ -123,6 +123,39 @@ def test_a_study_that_was_retracted_since_reaches_an_old_article(workshop: Works
     assert feed.count("<title>Retracted: ") + feed.count('<title type="text">Retracted: ') == 2, "article and notice"
 
 
+def test_articles_are_completed_again_only_where_a_file_has_changed(workshop: Workshop) -> None:
+    """Told by what is put back: an article's own facts are taken away in the database behind the program's back."""
+    (workshop.folder / "crossref.json").write_text(json.dumps(CROSSREF), encoding="utf-8")
+    workshop.change("studies = []", 'studies = ["crossref.json"]')
+    workshop.told("ingest", "--now", NOW, status=1)
+    assert _retracted(workshop) == ["010"], "a new article is completed when it comes in"
+    _forget_retractions(workshop)
+    workshop.told("ingest", "--now", LATER, status=1)
+    assert _retracted(workshop) == []
+    with (workshop.folder / "crossref.json").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    workshop.told("ingest", "--now", LATER, status=1)
+    assert _retracted(workshop) == ["010"]
+    for studies in ("[]", '["crossref.json"]'):  # what came in without the file must be completed once it is back
+        path = workshop.folder / "config.toml"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        changed = [f"studies = {studies}" if line.startswith("studies = ") else line for line in lines]
+        path.write_text("\n".join(changed), encoding="utf-8")
+        _forget_retractions(workshop)
+        workshop.told("ingest", "--now", LATER, status=1)
+    assert _retracted(workshop) == ["010"]
+
+
+def _retracted(workshop: Workshop) -> list[str]:
+    listed = workshop.told("articles", "list", "--now", LATER)["articles"]
+    return [each["source"].partition("/")[2][:3] for each in listed if each["status"] == "retracted"]
+
+
+def _forget_retractions(workshop: Workshop) -> None:
+    with closing(sqlite3.connect(workshop.folder / "var/newsletter.db")) as connection, connection:
+        connection.execute("UPDATE article SET status = 'ok' WHERE key LIKE '010%'")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
@@ -212,8 +245,8 @@ def test_documents_may_come_from_standard_input(workshop: Workshop) -> None:
 
 
 def test_a_killed_run_loses_nothing_and_the_next_goes_on(tmp_path: Path) -> None:
-    """Killed again and again while it takes in 1,000 captures; in the end each is there once, under its first id."""
-    number, folder = 1000, tmp_path / "in"
+    """Killed again and again while it takes in 2,000 captures; in the end each is there once, under its first id."""
+    number, folder = 2000, tmp_path / "in"
     folder.mkdir()
     for each in range(number):
         (folder / f"{each:04}.txt").write_text(capture(each), encoding="utf-8")

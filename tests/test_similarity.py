@@ -21,9 +21,11 @@ from newsletter.similarity import (
     TERMS,
     TITLE_MARKS,
     Reason,
+    body_marks,
     different_study,
     jaccard,
     joined_facts,
+    marks,
     plain_title,
     same_study,
     same_title,
@@ -64,6 +66,11 @@ def test_words_are_without_case_punctuation_apostrophes_and_unseen_characters() 
         "caregivers", "ab", "cell", "walking", "its", "strasse", "strasse",
     ]  # fmt: skip
     assert words(" \u2014 \ud800 \0 ") == []
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_words_of_plain_text_are_those_of_any_text(text: str) -> None:
+    assert words(text) == words(f"{text} \u2014")
 
 
 class TestTerms:
@@ -145,8 +152,27 @@ class TestShingles:
         )
         assert told.stdout.strip() == str(sorted(title_marks("One two three four five")))
 
+    def test_are_those_that_were_stored_before(self) -> None:
+        """If these change, every entry of every index must be made anew: a migration has to empty its tables."""
+        assert sorted(shingles(body("a", "short", "walk", "helps", "\N{SNOWMAN}", "me"))) == [
+            114_550_862_612_566_498,
+            346_177_983_225_002_943,
+        ]
+        assert sorted(shingles(body("two", "words"))) == [6_370_142_023_609_692_390]
+        assert sorted(title_marks("A Walk")) == [4_231_047_742_109_960_697]
+
+    def test_tell_long_words_apart_and_the_places_of_words(self) -> None:
+        long = "x" * 100
+        assert len(shingles(body(long, f"{long}y", "a", "b", "c"))) == 2
+        assert shingles(body(long, "a", "b", "c")) != shingles(body(f"{long}y", "a", "b", "c"))
+        assert shingles(body("a", "b", "c", "d")) != shingles(body("b", "a", "c", "d"))
+
     def test_fit_into_a_signed_column(self) -> None:
-        assert all(0 <= each < 2**63 for each in shingles(WALKS))
+        assert all(0 <= each < 2**63 for each in shingles(WALKS) | title_marks(WALKS.title))
+
+    def test_the_marks_of_a_body_are_its_sketch(self) -> None:
+        assert body_marks(WALKS) == sketch(shingles(WALKS))
+        assert {*body_marks(WALKS), *title_marks(WALKS.title)} == marks(make_article(summary=WALKS))
 
     def test_likeness_is_the_share_of_what_is_common(self) -> None:
         assert jaccard(frozenset({1, 2, 3}), frozenset({2, 3, 4})) == 0.5

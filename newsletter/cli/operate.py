@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 @click.command()
 @common_options
 @click.option("--catch-up", is_flag=True, help="Believe the clock although it leapt.")
-def publish(config_path: Path, as_json: bool, now: datetime | None, catch_up: bool) -> None:
+@click.option("--all", "everything", is_flag=True, help="Make every page and feed anew, also what has not changed.")
+def publish(config_path: Path, as_json: bool, now: datetime | None, catch_up: bool, everything: bool) -> None:
     """Compose every digest that is due, and bring feeds and pages up to date."""
     from newsletter.publish import Refused
 
     with opened(config_path) as app:
-        report = app.publish(at(now), catch_up=catch_up)
+        report = app.publish(at(now), catch_up=catch_up, everything=everything)
     refused = [result for result in report.results if isinstance(result, Refused)]
+    problems = [*(report.files.problems if report.files else ()), *([report.hub] if report.hub else [])]
     if as_json:
         print_json(report)
     else:
@@ -52,7 +54,9 @@ def publish(config_path: Path, as_json: bool, now: datetime | None, catch_up: bo
         for each in refused:
             newsletter, period = _name(each.planned)
             click.secho(f"refused {newsletter} {period}: {each.message}", fg="red", err=True)
-    leave(1 if refused else 0)
+        for problem in problems:
+            click.secho(problem, fg="red", err=True)
+    leave(1 if refused or problems else 0)
 
 
 @click.command()
@@ -105,9 +109,10 @@ def deliver(config_path: Path, as_json: bool, now: datetime | None) -> None:
 @config_option
 def run(config_path: Path) -> None:
     """Tick, send and serve in the foreground until SIGTERM or Ctrl-C."""
-    from newsletter import clock, scheduler
+    from newsletter import clock, logs, scheduler
     from newsletter.web import server
 
+    logs.set_up()
     stop = stop_on_signal()
     with opened(config_path) as app, app.sole_process():
         app.recover(clock.now())

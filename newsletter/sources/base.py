@@ -167,7 +167,9 @@ class Report:
 
 def shorten(text: str, limit: int = 80) -> str:
     """A quotation for a message: at most `limit` characters, without control characters."""
-    shown = "".join(character if character.isprintable() else " " for character in text[: limit + 1])
+    shown = text[: limit + 1]
+    if not shown.isprintable():
+        shown = "".join(character if character.isprintable() else " " for character in shown)
     return repr(shown if len(text) <= limit else f"{shown[: limit - 1]}…")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from newsletter import __version__
 from newsletter.errors import ConfigError, DocumentError
 from newsletter.model import Article, Document
 from newsletter.sources import crossref, pubmed
@@ -25,6 +28,19 @@ def completion(studies: Sequence[str], topics: str | None) -> Complete:
     known = read_studies(studies)
     settled = read_topics(topics) if topics is not None else TopicWords()
     return lambda document: settled.apply(enrich(document, known) if known else document)
+
+
+def fingerprint(studies: Sequence[str], topics: str | None) -> str:
+    """Of what `completion` goes by: the bytes of its files, and how this version reads them. Empty where there are none.
+
+    A file that cannot be read counts as empty here; `completion` says what is wrong.
+    """
+    names = (*studies, *(() if topics is None else (topics,)))
+    told = hashlib.sha256(__version__.encode())
+    for name in names:
+        with suppress(OSError), Path(name).open("rb") as file:
+            told.update(f"\0{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+    return told.hexdigest() if names else ""
 
 
 def read_studies(names: Sequence[str]) -> Mapping[str, Study]:

@@ -17,6 +17,9 @@ _HTML = re.compile(r"<(?:!--|\?xml\b|!doctype\s+html\b|(?:html|head|body|title|s
 _INVISIBLE = ("Cf", "Mn")  # among them zero-width spaces, soft hyphens and variation selectors
 _LINE_ENDS = re.compile(r"\r+\n|[\r\x0b\x0c\x85\u2028]")
 _NOTHING = dict.fromkeys(map(ord, "\u200b\u2060\ufeff"))  # zero-width space, word joiner, byte order mark
+_ODD_ENDS = "\r\x0b\x0c\x85\u2028\u2029"
+_NONCHARACTERS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_CONTROL = re.compile(f"[\0-\t\x0b-\x1f\x7f-\x9f{_NONCHARACTERS}]")  # a line feed is none
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # they make text read in another order than it is written in
 
 
@@ -41,12 +44,19 @@ def read_text(report: Report, data: bytes) -> str:
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise report.error(base.E_NOT_TEXT, "a NUL byte; save the file as plain text in UTF-8", line)
-    text = _LINE_ENDS.sub("\n", _decode(report, data)).replace("\u2029", "\n\n").translate(_NOTHING)
+    text = _plain_lines(_decode(report, data))
     if not text.strip():
         raise report.error(base.E_EMPTY, "the file is empty")
     if _HTML.match(text.lstrip()[:200]):
         raise report.error(base.E_HTML, "this is HTML, perhaps an error page; a text capture is needed", 1)
     return _without_controls(report, text)
+
+
+def _plain_lines(text: str) -> str:
+    """Every line end as one, none of the characters that are nothing."""
+    if any(character in text for character in _ODD_ENDS):  # most texts have none, which is quickly seen
+        text = _LINE_ENDS.sub("\n", text).replace("\u2029", "\n\n")
+    return text if text.isascii() else text.translate(_NOTHING)
 
 
 def _decode(report: Report, data: bytes) -> str:
@@ -61,6 +71,8 @@ def _decode(report: Report, data: bytes) -> str:
 
 def _without_controls(report: Report, text: str) -> str:
     """XML 1.0 section 2.2 has no place for them, escaped or not; marks of direction go too (UAX 9, section 3.3.2)."""
+    if text.replace("\n", "").isprintable() and "\ufffd" not in text:  # as most texts are
+        return text
     if _DIRECTIONS.search(text):
         report.warn(base.W_CONTROL, "marks that change the direction of text were removed")
         text = _DIRECTIONS.sub("", text)
@@ -68,15 +80,10 @@ def _without_controls(report: Report, text: str) -> str:
         line = text[: text.index("\ufffd")].count("\n") + 1
         lost = text.count("\ufffd")
         report.warn(base.W_LOST_CHARACTERS, f"{lost} character(s) had been lost before; U+FFFD stands for each", line)
-    controls = {character for character in set(text) if _is_control(character)}
+    controls = set(_CONTROL.findall(text))
     if any(not character.isspace() for character in controls):
         report.warn(base.W_CONTROL, "control characters were replaced by spaces")
     return text.translate({ord(character): " " for character in controls})
-
-
-def _is_control(character: str) -> bool:
-    """Noncharacters count too; a line feed does not."""
-    return character != "\n" and (unicodedata.category(character) == "Cc" or ord(character) & 0xFFFE == 0xFFFE)
 
 
 def read_lines(report: Report, text: str) -> list[Line]:
@@ -89,14 +96,21 @@ def read_lines(report: Report, text: str) -> list[Line]:
     for number, row in enumerate(rows, start=1):
         if len(row) > base.LINE_LIMIT:
             raise report.error(base.E_LONG_LINE, f"{len(row):,} characters; at most {base.LINE_LIMIT:,}", number)
-        shown = " ".join(row.split())
-        name = _name(shown)
+        shown = _single_spaced(row)
+        name = _name(shown) if shown else ""
         if name:
             lines.append(Line(number, shown, name, opens))
         opens = not name
     if not lines:
         raise report.error(base.E_EMPTY, "nothing visible is in the file")
     return lines
+
+
+def _single_spaced(row: str) -> str:
+    """`row` with single spaces for all that is white, and none at its ends; most rows are so, which is quickly seen."""
+    if row.isprintable() and "  " not in row and row[:1] != " " and row[-1:] != " ":  # no other space is printable
+        return row
+    return " ".join(row.split())
 
 
 def _name(shown: str) -> str:

@@ -21,6 +21,7 @@ _DATE_LIMIT = 30
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
 _US_DATE = re.compile(r"(?P<month>[0-9]{1,2})/(?P<day>[0-9]{1,2})/(?P<year>[0-9]{4})")
 _ISO_DATE = re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})")
+_DIGITS = "0123456789"
 _DATE_LIKE = re.compile(r"[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}")
 
 
@@ -33,7 +34,7 @@ class Block(NamedTuple):
 
 def is_dated(line: Line) -> bool:
     """Whether a line holds a date and nothing else, in whatever order."""
-    return _DATE_LIKE.fullmatch(line.text) is not None
+    return line.text[0] in _DIGITS and _DATE_LIKE.fullmatch(line.text) is not None
 
 
 def titles_at(lines: Sequence[Line], index: int) -> int:

@@ -94,7 +94,7 @@ def lexicon(words: Iterable[str], *, cost: float, topics: Iterable[str] = ()) ->
     lower: dict[str, float] = {}
     exact: dict[str, float] = {}
     for word in words:
-        if word == word.lower() and not any(map(str.isdigit, word)):
+        if word == word.lower() and (word.isalpha() or not any(map(str.isdigit, word))):
             _put(lower, word, cost)
             _put(lower, plural(word), cost + _PLURAL)
         elif len(word) > 1:
@@ -156,20 +156,27 @@ def _shipped() -> list[str]:
 class _Latest:
     """The lexicon of the known topics asked for last.
 
-    A run asks for each article with the same collection; it is read again only where it is another or has grown.
+    A run asks for each article with the same collection; it is looked at again only where it is another or has grown.
+    The next run's collection is another one, but seldom holds other topics.
     """
 
     def __init__(self) -> None:
         self._of: Collection[str] = ()
         self._size = 0
+        self._topics: frozenset[str] = frozenset()
         self._lexicon = lexicon((), cost=_NEAR_WORD)
 
     def of(self, topics: Collection[str]) -> Lexicon:
         if topics is not self._of or len(topics) != self._size:
-            words = {part for topic in topics for part in _PARTS.split(topic)}
-            self._lexicon = lexicon(_trusted_forms(words), cost=_NEAR_WORD, topics=topics)
+            self._read(frozenset(topics))
             self._of, self._size = topics, len(topics)
         return self._lexicon
+
+    def _read(self, topics: frozenset[str]) -> None:
+        if topics != self._topics:
+            words = set(_PARTS.split("\n".join(topics)))
+            self._lexicon = lexicon(_trusted_forms(words), cost=_NEAR_WORD, topics=topics)
+            self._topics = topics
 
 
 _latest = _Latest()
@@ -192,21 +199,29 @@ def _trusted_forms(words: Iterable[str]) -> Iterator[str]:
 
 def near_words(words: Collection[str], text: str, small: str) -> Iterator[tuple[int, int, float]]:
     """Where words of the article stand in `text`, in any form: begin, end, cost. `small` is `text` in lower case."""
-    seen: set[str] = set()
+    stems: set[tuple[str, str]] = set()
+    others: set[str] = set()
     for whole in words:
         for word in (whole,) if whole.isalpha() else _PARTS.split(whole):
             if word[1:].islower():
-                stem = singular(word.lower())
-                if len(stem) > 4 and stem not in seen:
-                    seen.add(stem)
-                    yield from _forms(stem, small)
-            elif len(word) > 1 and word not in seen and not word.isdigit():
-                seen.add(word)
-                yield from ((at, at + len(word), _NEAR_WORD) for at in _places(word, text))
+                if word[1:4] in small:  # as it is for few words, and must be for those that stand there
+                    stems.add(_stem(word))
+            elif len(word) > 1 and word in text and not word.isdigit():
+                others.add(word)
+    for stem, root in stems:
+        if len(stem) > 4 and root in small:
+            yield from _forms(stem, root, small)
+    for word in others:
+        yield from ((at, at + len(word), _NEAR_WORD) for at in _places(word, text))
 
 
-def _forms(stem: str, small: str) -> Iterator[tuple[int, int, float]]:
-    root = stem.removesuffix("y")
+def _stem(word: str) -> tuple[str, str]:
+    """A word in the singular, and what it has in common with its plural."""
+    stem = singular(word.lower())
+    return stem, stem.removesuffix("y")
+
+
+def _forms(stem: str, root: str, small: str) -> Iterator[tuple[int, int, float]]:
     for at in _places(root, small):
         if small.startswith(stem, at):
             yield at, at + len(stem), _NEAR_WORD

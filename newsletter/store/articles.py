@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
 
 from newsletter.model import Accepted, Article, Notice, NoticeItem
 from newsletter.store.database import Database, insert_new, upsert_all
-from newsletter.store.documents import article_of, article_values, notice_of, notice_values, topics_of
+from newsletter.store.documents import article_of, article_values, notice_of, notice_values
 from newsletter.store.related import index_articles
+from newsletter.store.rows import among
 from newsletter.store.schema import article as table
 from newsletter.store.schema import digest_article, digest_notice
 from newsletter.store.schema import notice as notice_table
-from newsletter.store.topics import record_topics
+from newsletter.store.topics import Topics, record_topics
 from newsletter.store.visibility import free, visible
 
 _AT_ONCE = 500
@@ -27,10 +27,11 @@ class Articles:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def raw_hashes(self, source: str) -> dict[str, str]:
-        """Key -> hash of the raw document, for every article of `source`: what need not be read again."""
+    def raw_hashes(self, source: str, keys: Collection[str]) -> dict[str, str]:
+        """Key -> hash of the raw document, for those of `keys` of which `source` gave an article."""
         with self._database.read() as connection:
-            rows = connection.execute(select(table.c.key, table.c.raw_hash).where(table.c.source == source))
+            named = among(connection, table.c.key, keys)
+            rows = connection.execute(select(table.c.key, table.c.raw_hash).where(table.c.source == source, named))
             return {row.key: row.raw_hash for row in rows}
 
     def raw_hash(self, article_id: str) -> str | None:
@@ -44,6 +45,11 @@ class Articles:
     def find(self, source: str, key: str) -> Article | None:
         """The article that came from this document."""
         return self._one(table.c.source == source, table.c.key == key)
+
+    def of(self, source: str, keys: Collection[str]) -> dict[str, Article]:
+        """Key -> article, for those of `keys` of which `source` gave one."""
+        named = table.c.key.in_(list(keys))
+        return {article.key: article for article in self._many(select(table).where(table.c.source == source, named))}
 
     def by_slug(self, slug: str) -> Article | None:
         return self._one(table.c.slug == slug)
@@ -79,16 +85,15 @@ class Articles:
             yield from found
             last = found[-1][0].id
 
-    def slugs(self) -> set[str]:
-        """Every slug that is taken."""
+    def taken(self, slugs: Collection[str]) -> set[str]:
+        """Those of `slugs` that an article has."""
         with self._database.read() as connection:
-            return set(connection.execute(select(table.c.slug)).scalars())
+            wanted = select(table.c.slug).where(among(connection, table.c.slug, slugs))
+            return set(connection.execute(wanted).scalars())
 
     def known_topics(self) -> dict[str, int]:
-        """Topic -> number of articles that carry it."""
-        with self._database.read() as connection:
-            texts = connection.execute(select(table.c.topics)).scalars()
-            return dict(Counter(topic for text in texts for topic in set(topics_of(text))))
+        """Topic -> number of articles that carry it, in any spelling."""
+        return Topics(self._database).names()
 
     def visible(self, now: datetime) -> tuple[Article, ...]:
         """What readers may see: not held back, not withdrawn. Newest first, then by id."""

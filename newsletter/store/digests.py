@@ -6,7 +6,7 @@ recipient are one transaction, and so is a chain of them. States: `ready` (has d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,6 +88,37 @@ class Digests:
     def all(self, newsletter: str) -> tuple[RecordedDigest, ...]:
         """Every digest of `newsletter`, oldest first."""
         return self._recorded(select(table).where(table.c.newsletter == newsletter).order_by(table.c.window_start))
+
+    def named(self, newsletter: str, periods: Collection[str]) -> tuple[RecordedDigest, ...]:
+        """The digests of `newsletter` of these periods, oldest first."""
+        wanted = select(table).where(table.c.newsletter == newsletter, table.c.period.in_(list(periods)))
+        return self._recorded(wanted.order_by(table.c.window_start))
+
+    def periods(self, newsletter: str, after: int = 0) -> tuple[str, ...]:
+        """The periods of every digest of `newsletter` that carries something, of those with an id above `after`."""
+        wanted = select(table.c.period).where(
+            table.c.newsletter == newsletter, table.c.id > after, table.c.state != EMPTY
+        )
+        with self._database.read() as connection:
+            return tuple(connection.execute(wanted.order_by(table.c.window_start)).scalars())
+
+    def newest_id(self) -> int:
+        """The id that was given last; 0 before the first."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
+
+    def carrying(self, article_ids: Collection[str]) -> set[tuple[str, str]]:
+        """Newsletter and period of every digest that carries one of these articles, or a notice about one."""
+        places, notices = schema.digest_article, schema.digest_notice
+        carried = select(places.c.digest_id).where(places.c.article_id.in_(list(article_ids)))
+        told = (
+            select(notices.c.digest_id)
+            .join(schema.notice, schema.notice.c.id == notices.c.notice_id)
+            .where(schema.notice.c.article_id.in_(list(article_ids)), notices.c.shown)
+        )
+        wanted = select(table.c.newsletter, table.c.period).where(table.c.id.in_(carried) | table.c.id.in_(told))
+        with self._database.read() as connection:
+            return {(row.newsletter, row.period) for row in connection.execute(wanted)}
 
     def latest(self, newsletter: str) -> RecordedDigest | None:
         """The digest of `newsletter` whose window ends last."""

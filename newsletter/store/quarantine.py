@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import delete, select
 
 from newsletter.model import Quarantined
-from newsletter.store.database import Database, upsert
+from newsletter.store.database import Database, upsert_all
 from newsletter.store.documents import storable
+from newsletter.store.rows import among
 from newsletter.store.schema import quarantine as table
 
 
@@ -19,28 +22,37 @@ class Quarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, entry: Quarantined) -> None:
-        """Write down an entry in place of an earlier one for the same document."""
-        values = {
-            "source": entry.source,
-            "key": storable(entry.key),
-            "code": entry.code,
-            "message": storable(entry.message),
-            "line": entry.line,
-            "at": entry.at,
-        }
+    def put(self, *entries: Quarantined) -> None:
+        """Write down entries, each in place of an earlier one for the same document."""
+        if not entries:
+            return
+        rows = [
+            {
+                "source": entry.source,
+                "key": storable(entry.key),
+                "code": entry.code,
+                "message": storable(entry.message),
+                "line": entry.line,
+                "at": entry.at,
+            }
+            for entry in entries
+        ]
         with self._database.begin() as connection:
-            upsert(connection, table, values, key=("source", "key"))
+            upsert_all(connection, table, rows, key=("source", "key"))
 
-    def clear(self, source: str, key: str) -> None:
-        """The document has become usable. No error where there was no entry."""
-        with self._database.begin() as connection:
-            connection.execute(delete(table).where(table.c.source == source, table.c.key == storable(key)))
+    def clear(self, source: str, *keys: str) -> None:
+        """These documents have become usable. No error where there was no entry."""
+        if keys:
+            named = table.c.key.in_([storable(key) for key in keys])
+            with self._database.begin() as connection:
+                connection.execute(delete(table).where(table.c.source == source, named))
 
-    def keys(self, source: str) -> set[str]:
-        """Keys of the documents of `source` that have an entry."""
+    def keys(self, source: str, keys: Collection[str]) -> set[str]:
+        """Those of `keys` that are of documents of `source` with an entry."""
         with self._database.read() as connection:
-            return set(connection.execute(select(table.c.key).where(table.c.source == source)).scalars())
+            named = among(connection, table.c.key, [storable(key) for key in keys])
+            found = set(connection.execute(select(table.c.key).where(table.c.source == source, named)).scalars())
+        return {key for key in keys if storable(key) in found}
 
     def entries(self) -> tuple[Quarantined, ...]:
         """Every entry, by source and key."""

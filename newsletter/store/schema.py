@@ -78,7 +78,7 @@ article = Table(
     Column("raw_hash", String, nullable=False),
     Column("status", String, nullable=False),
     Column("publish_after", UtcDateTime, index=True),
-    Column("published", UtcDateTime, nullable=False, index=True),
+    Column("published", UtcDateTime, nullable=False),
     Column("published_precision", String, nullable=False),
     Column("date_origin", String, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
@@ -89,6 +89,7 @@ article = Table(
     Column("page", Text, nullable=False),
     Column("revision", BigInteger, nullable=False, server_default="0", index=True),
     UniqueConstraint("source", "key"),
+    Index("ix_article_lists", "published", "status", "publish_after", "revision", "id"),  # lists need no more than this
 )
 
 notice = Table(
@@ -353,7 +354,7 @@ feed_entry = Table(
     Column("month", String, nullable=False),
     Column("size", Integer, nullable=False),
     Column("document", Word),
-    Index(None, "feed", "subject"),
+    Index(None, "subject", "feed"),
     Index(None, "feed", "document", "position"),
 )
 

@@ -7,15 +7,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.model import Article, Topic
 from newsletter.store.database import Database
-from newsletter.store.documents import article_of, storable
-from newsletter.store.schema import article, article_topic
+from newsletter.store.documents import storable
+from newsletter.store.schema import article_topic
 from newsletter.store.schema import topic as table
-from newsletter.store.visibility import visible
 from newsletter.topics import topic_slug
 
 
@@ -28,8 +27,8 @@ class Topics:
     def names(self) -> dict[str, int]:
         """Topic -> number of articles that carry it, in any spelling."""
         with self._database.read() as connection:
-            rows = connection.execute(select(table.c.name, table.c.articles).where(table.c.articles > 0))
-            return {row.name: row.articles for row in rows}
+            rows = connection.execute(select(table.c.name, table.c.articles).where(table.c.articles > 0)).all()
+            return dict(map(tuple, rows))
 
     def of(self, slugs: Collection[str]) -> dict[str, Topic]:
         """Slug -> topic, for those that exist."""
@@ -42,27 +41,6 @@ class Topics:
         with self._database.read() as connection:
             rows = connection.execute(select(table).where(table.c.articles >= least).order_by(table.c.slug))
             return tuple(Topic(slug=row.slug, name=row.name, articles=row.articles) for row in rows)
-
-    def count(self, slug: str, now: datetime) -> int:
-        """How many articles with this topic readers may see."""
-        wanted = (
-            select(func.count()).select_from(article_topic).join(article, article.c.id == article_topic.c.article_id)
-        )
-        with self._database.read() as connection:
-            return int(connection.execute(wanted.where(article_topic.c.slug == slug, visible(now))).scalar_one())
-
-    def articles(self, slug: str, now: datetime, *, skip: int = 0, most: int | None = None) -> tuple[Article, ...]:
-        """The visible articles with this topic in the order of publication, oldest first, then by id."""
-        wanted = (
-            select(article)
-            .join(article_topic, article_topic.c.article_id == article.c.id)
-            .where(article_topic.c.slug == slug, visible(now))
-            .order_by(article_topic.c.published, article_topic.c.article_id)
-            .offset(skip)
-            .limit(most)
-        )
-        with self._database.read() as connection:
-            return tuple(article_of(row) for row in connection.execute(wanted))
 
 
 def record_topics(connection: Connection, articles: Sequence[Article]) -> None:

@@ -34,7 +34,7 @@ def test_saving_again_replaces_the_article_of_that_id(store: Articles) -> None:
     changed = replace(article, slug="longer-walks", summary=make_summary(title="Longer Walks"))
     store.save(changed, "second")
     assert store.visible(NOW) == (changed,)
-    assert store.raw_hashes(article.source) == {article.key: "second"}
+    assert store.raw_hashes(article.source, [article.key]) == {article.key: "second"}
 
 
 def test_a_slug_belongs_to_one_article(store: Articles) -> None:
@@ -46,13 +46,22 @@ def test_a_slug_belongs_to_one_article(store: Articles) -> None:
 def test_hashes_are_those_of_one_source(store: Articles) -> None:
     store.save(make_article("walks", source="here"), "1")
     store.save(make_article("sleep", source="there"), "2")
-    assert store.raw_hashes("here") == {"walks.txt": "1"}
+    assert store.raw_hashes("here", ["walks.txt", "sleep.txt"]) == {"walks.txt": "1"}
+    assert store.raw_hashes("here", ["sleep.txt"]) == store.raw_hashes("here", []) == {}
+
+
+def test_articles_are_found_by_several_keys_at_once(store: Articles) -> None:
+    walks, sleep, kites = make_article("walks"), make_article("sleep"), make_article("kites", source="there")
+    for article in (walks, sleep, kites):
+        store.save(article, "hash")
+    assert store.of(walks.source, [walks.key, kites.key, "nothing"]) == {walks.key: walks}
+    assert store.of(walks.source, []) == {}
 
 
 def test_slugs_and_topics_in_use(store: Articles) -> None:
     store.save(make_article("walks", topics=("fatigue", "walking", "fatigue")), "hash")
     store.save(make_article("sleep", topics=("fatigue",)), "hash")
-    assert store.slugs() == {"walks", "sleep"}
+    assert store.taken(["walks", "sleep", "nothing"]) == {"walks", "sleep"}
     assert store.known_topics() == {"fatigue": 2, "walking": 1}
 
 
@@ -60,7 +69,7 @@ def test_an_article_and_its_notice_are_saved_together_or_not_at_all(store: Artic
     article = make_article(status=Status.CORRECTED)
     with pytest.raises(StoreError):
         store.save(article, "hash", replace(make_notice(article), article_id="tag:example.org,2026:nothing"))
-    assert store.slugs() == set()
+    assert store.taken([article.slug]) == set()
     notice = make_notice(article)
     store.save(article, "hash", notice)
     assert [item.notice for item in store.notices(NOW)] == [notice]

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from builders import make_article, make_summary
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert
 from store_builders import NOW
 
 from newsletter.errors import StoreError
@@ -14,9 +17,11 @@ from newsletter.model import Article, Facts, Status
 from newsletter.similarity import Reason, jaccard, shingles
 from newsletter.store import duplicates
 from newsletter.store.articles import Articles
-from newsletter.store.database import Database
+from newsletter.store.database import Database, open_database
 from newsletter.store.duplicates import Duplicate, Duplicates
 from newsletter.store.related import RelatedIndex
+from newsletter.store.rows import write_rows
+from newsletter.store.schema import index_mark, metadata
 
 DOI = "10.1000/walks"
 
@@ -164,7 +169,6 @@ def test_a_mark_that_everybody_has_hides_nothing(
 ) -> None:
     """A paragraph that stands under every article is no reason, and does not crowd out the real one."""
     monkeypatch.setattr(duplicates, "_HOLDERS", 3)
-    monkeypatch.setattr(duplicates, "_HOLDING", duplicates._holding())
     stock = " ".join(f"stock{number}" for number in range(40))
     everything = [written(seed) for seed in range(12)]
     everything = [
@@ -192,21 +196,63 @@ class TestTwins:
     def test_a_document_that_tells_of_an_article_is_remembered(self, find: Duplicates, database: Database) -> None:
         first, second = written(1), written(2)
         add(database, first, second)
-        find.remember("feed", "a", "hash 1", first.id)
-        find.remember("feed", "b", "hash 2", first.id)
-        find.remember("other", "a", "hash 3", second.id)
-        assert find.raw_hashes("feed") == {"a": "hash 1", "b": "hash 2"}
+        find.remember("feed", [("a", "hash 1", first.id)])
+        find.remember("feed", [("b", "hash 2", first.id)])
+        find.remember("other", [("a", "hash 3", second.id)])
+        assert find.raw_hashes("feed", ["a", "b", "c"]) == {"a": "hash 1", "b": "hash 2"}
         assert find.find("feed", "b") == first
         assert find.find("feed", "c") is None
 
     def test_remembering_again_replaces(self, find: Duplicates, database: Database) -> None:
         first, second = written(1), written(2)
         add(database, first, second)
-        find.remember("feed", "a", "hash 1", first.id)
-        find.remember("feed", "a", "hash 2", second.id)
-        assert find.raw_hashes("feed") == {"a": "hash 2"}
+        find.remember("feed", [("a", "hash 1", first.id)])
+        find.remember("feed", [("a", "hash 2", second.id)])
+        assert find.raw_hashes("feed", ["a", "b", "c"]) == {"a": "hash 2"}
         assert find.find("feed", "a") == second
 
     def test_the_article_must_be_there(self, find: Duplicates) -> None:
         with pytest.raises(StoreError):
-            find.remember("feed", "a", "hash", "tag:example.org,2026:nothing")
+            find.remember("feed", [("a", "hash", "tag:example.org,2026:nothing")])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=8), st.data())
+def test_asking_for_several_at_once_is_asking_for_each(
+    url: str, told: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    """Articles that share titles, bodies and studies in every way; some are saved, and all are asked for."""
+    database = open_database(url)
+    with database.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))
+    everything = [composed(number, *parts) for number, parts in enumerate(told)]
+    for article in data.draw(st.lists(st.sampled_from(everything), unique_by=lambda article: article.id)):
+        Articles(database).save(article, "hash")
+    find = Duplicates(database)
+    assert list(find.find_duplicates(everything)) == [find.find_duplicate(article) for article in everything]
+    database.close()
+
+
+def composed(number: int, title: int, body: int, study: int) -> Article:
+    """An article of one of a few titles, bodies and studies; those of number 0 are nobody else's."""
+    of_title, of_body = written(title or 100 + number), written(body or 200 + number)
+    return make_article(
+        f"composed-{number}",
+        summary=replace(of_body.summary, title=f"One Two Three Four {of_title.title}"),
+        facts=Facts(doi=f"10.1000/{study}" if study else None),
+        first_seen=NOW + timedelta(minutes=number),
+    )
+
+
+def test_none_at_all(find: Duplicates) -> None:
+    assert find.find_duplicates([]) == ()
+
+
+def test_of_a_mark_that_everybody_has_the_earliest_holders_are_read(database: Database) -> None:
+    marked = [(1, number) for number in range(100, 0, -1)] + [(2, 7), (3, 8)]
+    with database.begin() as connection:
+        write_rows(connection, insert(index_mark), marked)
+    with database.read() as connection:
+        found = duplicates._holders(connection, [1, 2, 4])
+    assert {mark: sorted(numbers) for mark, numbers in found.items()} == {1: list(range(1, 33)), 2: [7]}

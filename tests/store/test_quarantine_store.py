@@ -14,10 +14,13 @@ ENTRY = Quarantined(source="seeds", key="b.txt", code="E-NO-TAKEAWAY", message="
 def test_an_entry_stays_until_it_is_cleared(database: Database) -> None:
     store = Quarantine(database)
     other, elsewhere = replace(ENTRY, key="a.txt", line=7), replace(ENTRY, source="more")
-    for entry in (ENTRY, other, elsewhere):
-        store.put(entry)
+    store.put(ENTRY, other, elsewhere)
+    store.put()
     assert store.entries() == (elsewhere, other, ENTRY)
+    assert store.keys("seeds", ["a.txt", "b.txt", "nothing"]) == {"a.txt", "b.txt"}
+    assert store.keys("more", ["a.txt"]) == store.keys("more", []) == set()
     store.clear("seeds", "b.txt")
+    store.clear("seeds")
     store.clear("seeds", "nothing")
     assert store.entries() == (elsewhere, other)
 
@@ -34,5 +37,6 @@ def test_a_message_may_quote_what_a_database_cannot_keep(database: Database) -> 
     store = Quarantine(database)
     store.put(replace(ENTRY, key="odd\udce9.txt", message="line 1: '\0'"))
     assert store.entries() == (replace(ENTRY, key=r"odd\udce9.txt", message=r"line 1: '\x00'"),)
+    assert store.keys("seeds", ["odd\udce9.txt"]) == {"odd\udce9.txt"}
     store.clear("seeds", "odd\udce9.txt")
     assert store.entries() == ()

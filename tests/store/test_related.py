@@ -15,7 +15,7 @@ from store_builders import NOW
 from newsletter.errors import StoreError
 from newsletter.model import Article, Facts, Status
 from newsletter.similarity import terms
-from newsletter.store import related
+from newsletter.store import nearest, related
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.related import RelatedIndex, index_articles
@@ -175,7 +175,7 @@ class TestNearest:
     def test_looks_further_where_the_first_may_not_be_shown(
         self, store: Articles, index: RelatedIndex, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(related, "_REACH", (2, 4, 16_000))
+        monkeypatch.setattr(nearest, "_REACH", (2, 4, 16_000))
         for number in range(8):
             gone = Facts(status=Status.RETRACTED if number < 6 else Status.OK)
             add(store, index, about(f"n{number}", *["kites"] * (20 - number), "lemon", facts=gone))
@@ -184,7 +184,7 @@ class TestNearest:
     def test_looks_no_further_than_the_whole_reach(
         self, store: Articles, index: RelatedIndex, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(related, "_REACH", (1, 2))
+        monkeypatch.setattr(nearest, "_REACH", (1, 2))
         for number in range(4):
             gone = Facts(status=Status.RETRACTED if number < 2 else Status.OK)
             add(store, index, about(f"n{number}", *["kites"] * (20 - 5 * number), "lemon", facts=gone))
@@ -194,8 +194,8 @@ class TestNearest:
         self, database: Database, store: Articles, index: RelatedIndex, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Of a term that many have, only the articles that it tells most of."""
-        monkeypatch.setattr(related, "_CHAMPIONS", 3)
-        monkeypatch.setattr(related, "_CANDIDATES", related._promising())
+        monkeypatch.setattr(nearest, "_CHAMPIONS", 3)
+        monkeypatch.setattr(nearest, "_CANDIDATES", nearest._promising())
         for number in range(8):
             add(store, index, about(f"n{number}", "kites", *(f"word{number}{other}" for other in range(number))))
         assert set(slugs(index.nearest(about("asked", "kites"), now=NOW))) == {"n0", "n1", "n2"}
@@ -231,6 +231,64 @@ class TestNearest:
             index.put(article)
         assert content(database) == grown
         assert [index.nearest(article, now=NOW) for article in everything] == neighbours
+
+
+class TestNeighbours:
+    """The neighbours of many articles, found together."""
+
+    @pytest.mark.parametrize("limit", [1, 6, 40])
+    def test_are_what_is_nearest_to_each(
+        self, store: Articles, index: RelatedIndex, monkeypatch: pytest.MonkeyPatch, limit: int
+    ) -> None:
+        """Also where little is kept and read at a time, and where much of what is near may not be shown."""
+        for name, value in {
+            "_AT_ONCE": 7, "_POSTINGS_KEPT": 40, "_POSTINGS_AT_ONCE": 30, "_ENTRIES_KEPT": 9, "_REACH": (8, 20, 1_000),
+        }.items():  # fmt: skip
+            monkeypatch.setattr(nearest, name, value)
+        everything = [hidden_or_not(written(7, number), number) for number in range(60)]
+        for article in everything:
+            store.save(article, "hash")
+        found = index.neighbours(everything, now=NOW, limit=limit)
+        assert found == {
+            article.id: tuple(near.id for near in index.nearest(article, now=NOW, limit=limit))
+            for article in everything
+        }
+        assert all(found.values())
+
+    def test_of_a_term_that_many_have_the_same_part_is_read(
+        self, store: Articles, index: RelatedIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(nearest, "_CHAMPIONS", 3)
+        monkeypatch.setattr(nearest, "_CANDIDATES", nearest._promising())
+        everything = [
+            about(f"n{number}", "kites", "lemon", *(f"word{number}{other}" for other in range(number)))
+            for number in range(12)
+        ]
+        for article in everything:
+            store.save(article, "hash")
+        assert index.neighbours(everything, now=NOW) == {
+            article.id: tuple(near.id for near in index.nearest(article, now=NOW)) for article in everything
+        }
+
+    def test_of_none_and_of_articles_that_are_like_no_other(self, store: Articles, index: RelatedIndex) -> None:
+        assert index.neighbours([], now=NOW) == {}
+        alone, outside = about("alone", "kites"), about("outside", "lemon")
+        add(store, index, alone, about("other", "sugar"))
+        assert index.neighbours([alone, outside, about("empty")], now=NOW) == {
+            alone.id: (),
+            outside.id: (),
+            about("empty").id: (),
+        }
+
+    def test_an_article_that_is_not_in_the_index_has_neighbours_too(self, store: Articles, index: RelatedIndex) -> None:
+        near, outside = about("near", "kites", "lemon"), about("outside", "kites")
+        add(store, index, near, about("far", "sugar"))
+        assert index.neighbours([outside], now=NOW) == {outside.id: (near.id,)}
+
+
+def hidden_or_not(article: Article, number: int) -> Article:
+    facts = {0: Facts(status=Status.RETRACTED), 1: Facts(publish_after=NOW + timedelta(days=1))}
+    return replace(article, facts=facts.get(number % 5, Facts()))
 
 
 class TestUpkeep:
@@ -317,7 +375,14 @@ class TestUpkeep:
         index.rebuild(everything[:1])
         assert index.catch_up() == 7
         assert content(database) == whole
+        asked: list[str] = []
+        event.listen(database._open(), "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
         assert index.catch_up() == 0
+        assert not [statement for statement in asked if "JOIN" in statement], "the articles are only counted"
+
+    def test_terms_come_back_as_they_were_written(self) -> None:
+        for weights in ({}, {"kites": 255}, {"walk": 200, "#multiple sclerosis": 1, "\N{SNOWMAN}": 158}):
+            assert nearest.read_terms(nearest.written_terms(weights)) == weights
 
     def test_writers_at_the_same_time_lose_nothing(
         self, database: Database, store: Articles, index: RelatedIndex

@@ -12,18 +12,23 @@ from sqlalchemy import make_url, text
 from store_builders import LEASE, NOW, add_digest, key_of, make_digest, make_subscription
 
 from newsletter.errors import StoreError
-from newsletter.model import Accepted, Claim, DeliveryState, Outcome, Quarantined, SourceRun
+from newsletter.model import Accepted, Claim, DeliveryState, FeedChange, FeedUpdate, Outcome, Quarantined, SourceRun
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
 from newsletter.store.duplicates import Duplicates
+from newsletter.store.feeds import Feeds
+from newsletter.store.listings import Listings
+from newsletter.store.neighbours import Neighbours
+from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.related import RelatedIndex
 from newsletter.store.schema import metadata
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
+from newsletter.store.topics import Topics
 
 SENT = Outcome(state=DeliveryState.SENT, kind="accepted")
 ENTRY = Quarantined(source="seeds", key="a.txt", code="E-EMPTY", message="empty", line=1, at=NOW)
@@ -40,13 +45,21 @@ CLAIM = Claim(
     created_at=NOW,
 )
 
+CHANGE = FeedChange(
+    name="feeds/articles",
+    id="tag:example.org,2026:feed/articles",
+    title="All",
+    update=FeedUpdate(dropped=(), added=(), cuts=(), tail=()),
+)
+
 READS: dict[str, Callable[[Database], object]] = {
-    "Articles.raw_hashes": lambda database: Articles(database).raw_hashes("seeds"),
+    "Articles.raw_hashes": lambda database: Articles(database).raw_hashes("seeds", ["a.txt"]),
     "Articles.raw_hash": lambda database: Articles(database).raw_hash("a"),
     "Articles.find": lambda database: Articles(database).find("seeds", "a.txt"),
     "Articles.by_slug": lambda database: Articles(database).by_slug("a"),
     "Articles.everything": lambda database: list(Articles(database).everything()),
-    "Articles.slugs": lambda database: Articles(database).slugs(),
+    "Articles.of": lambda database: Articles(database).of("seeds", ["a.txt"]),
+    "Articles.taken": lambda database: Articles(database).taken(["a"]),
     "Articles.known_topics": lambda database: Articles(database).known_topics(),
     "Articles.visible": lambda database: Articles(database).visible(NOW),
     "Articles.unassigned": lambda database: Articles(database).unassigned("weekly", NOW),
@@ -54,13 +67,19 @@ READS: dict[str, Callable[[Database], object]] = {
     "Articles.pending_notices": lambda database: Articles(database).pending_notices("weekly"),
     "RelatedIndex.catch_up": lambda database: RelatedIndex(database).catch_up(),  # reads only, where nothing is missing
     "RelatedIndex.nearest": lambda database: RelatedIndex(database).nearest(make_article(), now=NOW),
+    "RelatedIndex.neighbours": lambda database: RelatedIndex(database).neighbours([make_article()], now=NOW),
+    "Duplicates.find_duplicates": lambda database: Duplicates(database).find_duplicates([make_article()]),
     "Duplicates.find_duplicate": lambda database: Duplicates(database).find_duplicate(make_article()),
-    "Duplicates.raw_hashes": lambda database: Duplicates(database).raw_hashes("seeds"),
+    "Duplicates.raw_hashes": lambda database: Duplicates(database).raw_hashes("seeds", ["a.txt"]),
     "Duplicates.find": lambda database: Duplicates(database).find("seeds", "a.txt"),
-    "Quarantine.keys": lambda database: Quarantine(database).keys("seeds"),
+    "Quarantine.keys": lambda database: Quarantine(database).keys("seeds", ["a.txt"]),
     "Quarantine.entries": lambda database: Quarantine(database).entries(),
     "Digests.record": lambda database: Digests(database).record("weekly"),
     "Digests.all": lambda database: Digests(database).all("weekly"),
+    "Digests.named": lambda database: Digests(database).named("weekly", ["2026-W47"]),
+    "Digests.periods": lambda database: Digests(database).periods("weekly"),
+    "Digests.newest_id": lambda database: Digests(database).newest_id(),
+    "Digests.carrying": lambda database: Digests(database).carrying(["a"]),
     "Digests.latest": lambda database: Digests(database).latest("weekly"),
     "Digests.mailing": lambda database: Digests(database).mailing(1),
     "Subscribers.find": lambda database: Subscribers(database).find("ann@example.org"),
@@ -73,6 +92,35 @@ READS: dict[str, Callable[[Database], object]] = {
     "Deliveries.due": lambda database: Deliveries(database).due(NOW),
     "Deliveries.events": lambda database: Deliveries(database).events(1),
     "SourceRuns.last": lambda database: SourceRuns(database).last(),
+    "Feeds.ids": lambda database: Feeds(database).ids(),
+    "Feeds.state": lambda database: Feeds(database).state("feeds/articles"),
+    "Feeds.known": lambda database: Feeds(database).known("feeds/articles", ["a"]),
+    "Feeds.holding": lambda database: Feeds(database).holding(["a"]),
+    "Feeds.withdrawn": lambda database: Feeds(database).withdrawn("feeds/articles", 5),
+    "Feeds.unwritten": lambda database: Feeds(database).unwritten(),
+    "Feeds.documents": lambda database: Feeds(database).documents("feeds/articles"),
+    "Feeds.archived": lambda database: Feeds(database).archived("feeds/articles", "2026-11"),
+    "Feeds.ledger": lambda database: Feeds(database).ledger("feeds/articles"),
+    "Feeds.pings": lambda database: Feeds(database).pings(),
+    "Listings.revision": lambda database: Listings(database).revision(),
+    "Listings.changed": lambda database: list(Listings(database).changed(0, NOW, NOW)),
+    "Listings.everything": lambda database: list(Listings(database).everything()),
+    "Listings.by_ids": lambda database: Listings(database).by_ids(["a"]),
+    "Listings.existing": lambda database: Listings(database).existing(["a"]),
+    "Listings.newest": lambda database: Listings(database).newest(NOW, 5),
+    "Listings.months": lambda database: Listings(database).months(NOW),
+    "Listings.month_ids": lambda database: Listings(database).month_ids("2026-12", NOW),
+    "Listings.topic_ids": lambda database: Listings(database).topic_ids("gait", 0, 5),
+    "Listings.topics_unlisted": lambda database: Listings(database).topics_unlisted(NOW),
+    "Listings.topic_place": lambda database: Listings(database).topic_place("gait", make_article()),
+    "Listings.notices_about": lambda database: Listings(database).notices_about(["a"], NOW),
+    "Listings.notices": lambda database: Listings(database).notices(["n"]),
+    "Neighbours.of": lambda database: Neighbours(database).of(["a"]),
+    "Neighbours.naming": lambda database: Neighbours(database).naming(["a"]),
+    "Progress.get": lambda database: Progress(database).get("public"),
+    "Topics.names": lambda database: Topics(database).names(),
+    "Topics.of": lambda database: Topics(database).of(["gait"]),
+    "Topics.with_articles": lambda database: Topics(database).with_articles(2),
     "Ticks.last": lambda database: Ticks(database).last(),
 }
 WRITES: dict[str, Callable[[Database], object]] = {
@@ -83,7 +131,9 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "RelatedIndex.put": lambda database: RelatedIndex(database).put(make_article()),
     "RelatedIndex.remove": lambda database: RelatedIndex(database).remove("a"),
     "RelatedIndex.rebuild": lambda database: RelatedIndex(database).rebuild([]),
-    "Duplicates.remember": lambda database: Duplicates(database).remember("seeds", "b.txt", "hash", make_article().id),
+    "Duplicates.remember": lambda database: Duplicates(database).remember(
+        "seeds", [("b.txt", "hash", make_article().id)]
+    ),
     "Quarantine.put": lambda database: Quarantine(database).put(ENTRY),
     "Quarantine.clear": lambda database: Quarantine(database).clear("seeds", "a.txt"),
     "Digests.add": lambda database: add_digest(
@@ -98,6 +148,11 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Deliveries.finish": lambda database: Deliveries(database).finish(CLAIM, SENT, NOW),
     "Deliveries.recover": lambda database: Deliveries(database).recover(NOW),
     "SourceRuns.record": lambda database: SourceRuns(database).record(SourceRun(source="seeds", at=NOW)),
+    "Feeds.save": lambda database: Feeds(database).save([CHANGE], ["https://news.example.org/feeds/articles.atom"]),
+    "Feeds.written": lambda database: Feeds(database).written("feeds/articles", {"2026-11": {"atom": "hash"}}),
+    "Feeds.pinged": lambda database: Feeds(database).pinged(["https://news.example.org/feeds/articles.atom"]),
+    "Neighbours.put": lambda database: Neighbours(database).put({make_article().id: ()}),
+    "Progress.mark": lambda database: Progress(database).mark("public", 1, NOW, ""),
     "Ticks.record": lambda database: Ticks(database).record(NOW),
 }
 EVERY = READS | WRITES
@@ -124,7 +179,10 @@ def _refusals(calls: dict[str, Callable[[Database], object]], database: Database
 
 
 def test_every_public_method_is_listed_here() -> None:
-    stores = (Articles, RelatedIndex, Duplicates, Quarantine, Digests, Subscribers, Deliveries, SourceRuns, Ticks)
+    stores = (
+        *(Articles, Topics, Listings, Neighbours, RelatedIndex, Duplicates, Quarantine, SourceRuns),
+        *(Digests, Feeds, Subscribers, Deliveries, Ticks, Progress),
+    )
     methods = {f"{store.__name__}.{name}" for store in stores for name in vars(store) if not name.startswith("_")}
     assert methods == set(EVERY)
 

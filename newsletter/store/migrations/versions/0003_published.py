@@ -24,6 +24,8 @@ def upgrade() -> None:
     op.add_column("article", sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("ix_article_revision", "article", ["revision"])
     op.create_index("ix_article_publish_after", "article", ["publish_after"])
+    op.drop_index("ix_article_published", "article")
+    op.create_index("ix_article_lists", "article", ["published", "status", "publish_after", "revision", "id"])
     op.create_table(
         "topic",
         sa.Column("slug", WORD, nullable=False),
@@ -74,7 +76,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["feed"], ["feed.name"], name="fk_feed_entry_feed"),
         sa.PrimaryKeyConstraint("feed", "position", name="pk_feed_entry"),
     )
-    op.create_index("ix_feed_entry_feed_subject", "feed_entry", ["feed", "subject"])
+    op.create_index("ix_feed_entry_subject_feed", "feed_entry", ["subject", "feed"])
     op.create_index("ix_feed_entry_feed_document_position", "feed_entry", ["feed", "document", "position"])
     op.create_table(
         "feed_document",
@@ -128,6 +130,8 @@ def _fill_topics() -> None:
 def downgrade() -> None:
     for table in ("hub_ping", "progress", "feed_document", "feed_entry", "feed", "neighbour", "article_topic", "topic"):
         op.drop_table(table)
+    op.drop_index("ix_article_lists", "article")
+    op.create_index("ix_article_published", "article", ["published"])
     op.drop_index("ix_article_publish_after", "article")
     op.drop_index("ix_article_revision", "article")
     op.drop_column("article", "revision")

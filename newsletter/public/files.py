@@ -1,0 +1,104 @@
+"""Writing below `public/`: each file whole or not at all, the same bytes untouched.
+
+Paths are plain texts where a file is written: a run over everything writes ten thousand, and `pathlib` takes half as
+long as the writing itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What writing files came to. `problems` are sentences about what could not be made, or not as it was."""
+
+    written: int
+    unchanged: int
+    removed: int
+    problems: tuple[str, ...] = ()
+
+
+class Files:
+    """The files of one run below `folder`. Names are relative and end in the file's own name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._root = folder, str(folder)
+        self._kept: set[str] = set()
+        self._written = self._unchanged = self._removed = 0
+        self._folders: set[str] = set()
+        self.problems: list[str] = []
+
+    def put(self, name: str, data: bytes) -> bool:
+        """Write a file; False where it stood there already with the same bytes."""
+        path = f"{self._root}/{name}"
+        self._kept.add(name)
+        if _holds(path, data):
+            self._unchanged += 1
+            return False
+        self._write(path, data)
+        self._written += 1
+        return True
+
+    def keep(self, name: str) -> bool:
+        """Leave a file as it is; whether it is there."""
+        self._kept.add(name)
+        return (self.folder / name).is_file()
+
+    def remove(self, name: str) -> None:
+        """Remove a file, and the folder that it leaves empty. No error where it is not there."""
+        path = self.folder / name
+        if path.is_file():
+            path.unlink()
+            self._removed += 1
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Remove every file below `folders` that was neither written nor kept in this run."""
+        for part in folders:
+            for path in sorted((self.folder / part).rglob("*"), reverse=True):
+                name = path.relative_to(self.folder).as_posix()
+                if path.is_file() and name not in self._kept:
+                    path.unlink()
+                    self._removed += 1
+                elif path.is_dir() and not any(path.iterdir()):
+                    path.rmdir()
+
+    def report(self) -> Written:
+        return Written(
+            written=self._written,
+            unchanged=self._unchanged,
+            removed=self._removed,
+            problems=tuple(self.problems),
+        )
+
+    def _write(self, path: str, data: bytes) -> None:
+        folder = os.path.dirname(path)  # noqa: PTH120 - see above
+        if folder not in self._folders:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - see above
+            self._folders.add(folder)
+        new = f"{folder}/.new-{os.getpid()}-{threading.get_ident()}"
+        try:
+            with open(new, "wb") as file:  # noqa: PTH123 - see above
+                file.write(data)
+            os.replace(new, path)  # noqa: PTH105 - see above
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(new)  # noqa: PTH108 - see above
+            raise
+
+
+def _holds(path: str, data: bytes) -> bool:
+    try:
+        if os.stat(path).st_size != len(data):  # noqa: PTH116 - see above
+            return False
+        with open(path, "rb") as file:  # noqa: PTH123 - see above
+            return file.read() == data
+    except OSError:
+        return False

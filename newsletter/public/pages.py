@@ -1,0 +1,146 @@
+"""The pages of one run: those of what has changed, and the lists in which it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from newsletter.errors import NewsletterError
+from newsletter.model import Article, Digest, Newsletter, Topic
+from newsletter.pages.archive import Month, archive_page, month_page
+from newsletter.pages.article import article_page
+from newsletter.pages.digest import digest_page
+from newsletter.pages.feeds import feeds_page
+from newsletter.pages.front import front_page
+from newsletter.pages.paging import PAGE_SIZE, pagers, pages_of
+from newsletter.pages.sitemap import robots, sitemap, sitemap_index
+from newsletter.pages.topics import topic_page, topics_page
+from newsletter.public.cards import Cards, visible
+from newsletter.public.files import Files
+from newsletter.public.stores import Plant
+from newsletter.topics import topic_slug
+
+_RECENT = 12
+_Place = tuple[str, datetime | None]
+
+
+class PageRun:
+    """One run. `topics` are the open topics by slug; `now` decides what readers may see."""
+
+    def __init__(self, plant: Plant, files: Files, cards: Cards, topics: Mapping[str, Topic], now: datetime) -> None:
+        self._plant, self._files, self._cards, self._topics, self._now = plant, files, cards, topics, now
+
+    def articles(self, articles: Sequence[Article]) -> None:
+        """The pages of articles; none for those that readers may not see. One that cannot be made costs itself alone."""
+        near = self._plant.neighbours.of([article.id for article in articles])
+        self._cards.get({other for ids in near.values() for other in ids})  # together, not one article's at a time
+        for article in articles:
+            name = f"articles/{article.slug}/index.html"
+            if not visible(article, self._now):
+                self._files.remove(name)
+                continue
+            try:
+                self._files.put(name, self._page(article, near.get(article.id, ())).encode())
+            except NewsletterError as error:
+                self._files.keep(name)
+                self._files.problems.append(f"{name}: {error.message}")
+
+    def _page(self, article: Article, near: Iterable[str]) -> str:
+        others = self._cards.listed(near, self._now)
+        return article_page(article, self._plant.site, self._plant.templates, others, self._open_topics(article))
+
+    def _open_topics(self, article: Article) -> list[Topic]:
+        slugs = dict.fromkeys(topic_slug(name) for name in article.summary.topics)
+        return [self._topics[slug] for slug in slugs if slug in self._topics]
+
+    def digests(self, newsletter: Newsletter, digests: Iterable[Digest]) -> None:
+        for digest in digests:
+            page = digest_page(newsletter, digest, self._plant.site, self._plant.templates)
+            self._files.put(f"digests/{newsletter.slug}/{digest.planned.period}/index.html", page.encode())
+
+    # -- lists --------------------------------------------------------------------------------------------------------
+
+    def topic(self, slug: str, since: int = 0) -> None:
+        """The pages of a topic, from the one on which article number `since` (oldest first) stands to the newest."""
+        counted, shown = self._plant.topics.of([slug])[slug], self._topics[slug]
+        ranges = pages_of(counted.articles)
+        for span, pager in zip(ranges, pagers(f"topics/{slug}/", len(ranges)), strict=True):
+            if span.stop > since - PAGE_SIZE:  # a page that was the newest may have been filled
+                ids = self._plant.listings.topic_ids(slug, span.start, len(span))
+                articles = self._cards.listed(reversed(ids), self._now)
+                page = topic_page(shown, articles, pager, self._plant.site, self._plant.templates)
+                self._files.put(f"{pager.path}index.html", page.encode())
+
+    def month(self, month: Month) -> None:
+        """The pages of a month, and its sitemap."""
+        cards = self._cards.get(self._plant.listings.month_ids(month.slug, self._now))
+        ranges = pages_of(len(cards))
+        for span, pager in zip(ranges, pagers(f"archive/{month.slug}/", len(ranges)), strict=True):
+            shown = tuple(reversed(cards[span.start : span.stop]))
+            page = month_page(month, shown, pager, self._plant.site, self._plant.templates)
+            self._files.put(f"{pager.path}index.html", page.encode())
+        places = [(self._plant.site.article_url(card.slug), card.updated) for card in cards]
+        self._files.put(_month_sitemap(month.slug), sitemap(places))
+
+    def no_month(self, slug: str) -> None:
+        """Nothing of this month stands in lists any more."""
+        self._files.remove(f"archive/{slug}/index.html")
+        self._files.remove(_month_sitemap(slug))
+
+    def lists(self, months: Sequence[Month], latest: Mapping[str, Digest | None]) -> None:
+        """The pages that name the others. `months` newest first."""
+        site, templates, newsletters = self._plant.site, self._plant.templates, self._plant.newsletters
+        topics = self._counted()
+        files = self._files
+        files.put("archive/index.html", archive_page(months, site, templates).encode())
+        files.put("topics/index.html", topics_page(topics, site, templates).encode())
+        files.put("feeds/index.html", feeds_page(newsletters, site, templates, topics).encode())
+        recent = self._cards.get(self._plant.listings.newest(self._now, _RECENT))
+        front = front_page([(each, latest[each.slug]) for each in newsletters], recent, site, templates, topics)
+        files.put("index.html", front.encode())
+        files.put("robots.txt", robots(site).encode())
+        files.put("sitemaps/pages.xml", sitemap(list(self._page_places(months, topics))))
+        maps: list[_Place] = [(site.url("sitemaps/pages.xml"), None)]
+        maps += [(site.url(_month_sitemap(month.slug)), None) for month in months]
+        files.put("sitemap.xml", sitemap_index(maps))
+
+    def _counted(self) -> list[Topic]:
+        """The open topics with the numbers of their articles in lists, by name."""
+        unlisted = self._plant.listings.topics_unlisted(self._now)
+        counted = (
+            replace(topic, articles=topic.articles - unlisted.get(slug, 0)) for slug, topic in self._topics.items()
+        )
+        return sorted(counted, key=lambda topic: (topic.name.casefold(), topic.slug))
+
+    def _page_places(self, months: Sequence[Month], topics: Sequence[Topic]) -> Iterator[_Place]:
+        url = self._plant.site.url
+        names = ["", "feeds/", "topics/", "archive/"]
+        names += [f"topics/{topic.slug}/" for topic in topics]
+        names += [f"archive/{month.slug}/" for month in months]
+        for newsletter in self._plant.newsletters:
+            names += [f"digests/{newsletter.slug}/{period}/" for period in self._plant.digests.periods(newsletter.slug)]
+        yield from ((url(name), None) for name in names)
+
+
+def months_of(counted: Mapping[str, tuple[int, int]]) -> tuple[Month, ...]:
+    """Months with their numbers of articles, in the order given."""
+    return tuple(
+        Month(year=int(slug[:4]), month=int(slug[5:]), articles=number) for slug, (number, _) in counted.items()
+    )
+
+
+def remember_months(counted: Mapping[str, tuple[int, int]]) -> str:
+    """What the next run compares with, as a text."""
+    return json.dumps({slug: list(told) for slug, told in counted.items()}, separators=(",", ":"))
+
+
+def stale_months(counted: Mapping[str, tuple[int, int]], remembered: str | None) -> tuple[set[str], set[str]]:
+    """The months whose pages are to be made anew, and those whose pages are to go."""
+    before = {slug: tuple(told) for slug, told in json.loads(remembered or "{}").items()}
+    return {slug for slug, told in counted.items() if before.get(slug) != told}, set(before) - set(counted)
+
+
+def _month_sitemap(slug: str) -> str:
+    return f"sitemaps/{slug}.xml"

@@ -1,0 +1,256 @@
+"""One run: what has changed since the last one becomes pages and feeds.
+
+A run without a predecessor, one after a change of templates or configuration, and one that is asked for does everything
+anew. Either way the same store gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+
+from newsletter.errors import IdentityError
+from newsletter.feeds.build import STYLE
+from newsletter.feeds.opml import opml
+from newsletter.feeds.style import style
+from newsletter.model import Article, Digest, Newsletter, Topic
+from newsletter.pages.icon import PATH as ICON
+from newsletter.pages.icon import icon
+from newsletter.public.cards import Cards, visible
+from newsletter.public.feeds import ARTICLES, NOTICES, FeedRun, newsletter_feed, topic_feed
+from newsletter.public.files import Files
+from newsletter.public.fragments import Fragments
+from newsletter.public.pages import PageRun, months_of, remember_months, stale_months
+from newsletter.public.stores import Plant
+from newsletter.topics import topic_slug
+
+_STEP, _DIGESTS, _MONTHS = "public", "public-digests", "public-months"
+_OWNED = ("articles", "digests", "topics", "archive", "feeds", "sitemaps")  # nothing but our files lies there
+_AT_ONCE = 500
+_DIGESTS_AT_ONCE = 20  # a digest is as long as its articles
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a run looks at: articles after revision `after` or freed after `since`, digests after `digest`.
+
+    `reached` and `newest` are the last ones there are. `everything`: all there are, and nothing else may be
+    left lying; `first`: there was no run before.
+    """
+
+    everything: bool
+    first: bool
+    after: int
+    since: datetime
+    digest: int
+    reached: int
+    newest: int
+
+
+def update(plant: Plant, files: Files, fingerprint: str, now: datetime, *, everything: bool = False) -> bool:
+    """Bring the files up to date; False where nothing had changed.
+
+    `fingerprint` is of what decides the bytes besides the store. Raises IdentityError where an id that readers know
+    would be lost or change, before a feed is written.
+    """
+    scope = _scope(plant, fingerprint, everything=everything)
+    changed: tuple[Article, ...] = ()
+    if scope.everything:
+        _lose_nothing(plant)
+    else:
+        changed = tuple(chain.from_iterable(plant.listings.changed(scope.after, scope.since, now)))
+        if not changed and scope.newest == scope.digest:
+            return False
+    near = _relate(plant, scope, changed, now)
+    with Fragments() as fragments:
+        months = _Run(plant, files, fragments, scope, now).make(changed, near)
+    plant.progress.mark(_MONTHS, 0, now, months)
+    plant.progress.mark(_DIGESTS, scope.newest, now, "")
+    plant.progress.mark(_STEP, scope.reached, now, fingerprint)
+    return True
+
+
+def _scope(plant: Plant, fingerprint: str, *, everything: bool) -> Scope:
+    last, digests = plant.progress.get(_STEP), plant.progress.get(_DIGESTS)
+    whole = everything or last is None or last.fingerprint != fingerprint
+    return Scope(
+        everything=whole,
+        first=last is None,
+        after=-1 if last is None else last.reached,
+        since=_LONG_AGO if last is None else last.at,
+        digest=0 if whole or digests is None else digests.reached,
+        reached=plant.listings.revision(),
+        newest=plant.digests.newest_id(),
+    )
+
+
+def _lose_nothing(plant: Plant) -> None:
+    """Refuse to go on where an entry that was published has nothing any more that it could tell of."""
+    ledger = dict(plant.feeds.ledger(ARTICLES))
+    lost = set(ledger)
+    for some in _chunks(tuple(ledger)):
+        lost -= plant.listings.existing(some)
+    if lost:
+        raise IdentityError(
+            f"{ARTICLES}: {len(lost)} published entries, such as {ledger[min(lost)]}, have no article in the database any "
+            "more; restore the database from a backup, for readers keep what they know"
+        )
+
+
+def _relate(plant: Plant, scope: Scope, changed: Sequence[Article], now: datetime) -> tuple[Article, ...]:
+    """Find the neighbours of what has changed, and again those of the articles near to it, which are returned."""
+    if scope.first:
+        for batch in plant.listings.everything():
+            _find_neighbours(plant, batch, now)
+        return ()
+    if scope.everything:
+        changed = tuple(chain.from_iterable(plant.listings.changed(scope.after, scope.since, now)))
+    near = _find_neighbours(plant, changed, now)
+    touched = {other for ids in near.values() for other in ids} | plant.neighbours.naming(list(near))
+    found = [plant.listings.by_ids(some) for some in _chunks(tuple(touched - set(near)))]
+    others = tuple(article for some in found for article in some.values() if visible(article, now))
+    _find_neighbours(plant, others, now)
+    return others
+
+
+def _find_neighbours(plant: Plant, articles: Sequence[Article], now: datetime) -> Mapping[str, tuple[str, ...]]:
+    shown = [article for article in articles if visible(article, now)]
+    near = {article.id: () for article in articles} | dict(plant.index.neighbours(shown, now=now))
+    plant.neighbours.put(near)
+    return near
+
+
+def _chunks(ids: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+
+
+class _Run:
+    """What one run works with."""
+
+    def __init__(self, plant: Plant, files: Files, fragments: Fragments, scope: Scope, now: datetime) -> None:
+        self._plant, self._files, self._scope, self._now = plant, files, scope, now
+        self._cards = Cards(plant.listings.by_ids)
+        self._topics = self._open_topics()
+        self._feeds = FeedRun(plant, files, fragments, self._topics, now)
+        self._pages = PageRun(plant, files, self._cards, self._topics, now)
+        self._changed: set[str] = set()
+        self._stale_topics: dict[str, int] = {}
+
+    def _open_topics(self) -> dict[str, Topic]:
+        """The topics that enough articles have; and one that has a feed keeps it."""
+        opened = {topic.slug: topic for topic in self._plant.topics.with_articles(self._plant.topic_articles)}
+        prefix = topic_feed("")
+        kept = {name.removeprefix(prefix) for name in self._plant.feeds.ids() if name.startswith(prefix)}
+        return opened | dict(self._plant.topics.of(kept - set(opened)))
+
+    def make(self, changed: tuple[Article, ...], near: Sequence[Article]) -> str:
+        """Everything, in an order that leaves no link without its goal; what to remember of months."""
+        for batch in self._plant.listings.everything() if self._scope.everything else (changed,):
+            self._articles(batch)
+        self._pages.articles(near)
+        latest = self._digests()
+        self._open_feeds()
+        self._feeds.write()
+        months = self._lists(latest)
+        if self._scope.everything:
+            self._complete()
+        return months
+
+    def _articles(self, batch: Sequence[Article]) -> None:
+        for article in batch:
+            self._cards.put(article)
+            self._changed.add(article.id)
+        self._pages.articles(batch)
+        if not self._scope.everything:
+            self._note_topics(batch)
+            self._feeds.touch_holders(batch)
+        for article in batch:
+            self._feeds.article(article)
+        self._feeds.notices(self._plant.listings.notices_about([article.id for article in batch], self._now))
+
+    def _note_topics(self, batch: Sequence[Article]) -> None:
+        """Which topics' pages are stale, and from which article on.
+
+        What was in a topic before may have left it, or stand at another place in it now: then all of its pages are stale.
+        """
+        for article in batch:
+            names = {topic_feed(topic_slug(name)) for name in article.summary.topics}
+            before = self._plant.feeds.holding([article.id])
+            for name in names | before:
+                slug = name.removeprefix(topic_feed(""))
+                if slug in self._topics:
+                    place = 0 if name in before else self._plant.listings.topic_place(slug, article)
+                    self._stale_topics[slug] = min(place, self._stale_topics.get(slug, place))
+
+    # -- digests ------------------------------------------------------------------------------------------------------
+
+    def _digests(self) -> dict[str, Digest | None]:
+        """Pages and entries of new digests and of those that carry what has changed; the newest of each newsletter."""
+        carrying = set() if self._scope.everything else self._carrying()
+        latest: dict[str, Digest | None] = {}
+        for newsletter in self._plant.newsletters:
+            every = self._plant.digests.periods(newsletter.slug)
+            new = self._plant.digests.periods(newsletter.slug, self._scope.digest)
+            stale = [period for period in every if period in new or (newsletter.slug, period) in carrying]
+            if self._scope.everything:
+                self._feeds.touch(newsletter_feed(newsletter.slug))
+            for start in range(0, len(stale), _DIGESTS_AT_ONCE):
+                self._digest(newsletter, self._plant.digests_named(newsletter, stale[start : start + _DIGESTS_AT_ONCE]))
+            newest = self._plant.digests_named(newsletter, every[-1:])
+            latest[newsletter.slug] = newest[0] if newest else None
+        return latest
+
+    def _carrying(self) -> set[tuple[str, str]]:
+        return {each for some in _chunks(tuple(self._changed)) for each in self._plant.digests.carrying(some)}
+
+    def _digest(self, newsletter: Newsletter, digests: Sequence[Digest]) -> None:
+        self._pages.digests(newsletter, digests)
+        for digest in digests:
+            self._feeds.digest(newsletter, digest)
+
+    # -- feeds and lists ----------------------------------------------------------------------------------------------
+
+    def _open_feeds(self) -> None:
+        """A topic that opens now begins with all of its articles; feeds without anything in them exist all the same."""
+        for slug in self._topics if not self._scope.everything else ():
+            if not self._feeds.opened(slug):
+                ids = self._plant.listings.topic_ids(slug, 0, self._topics[slug].articles)
+                for some in _chunks(ids):
+                    self._feeds.of_topic(slug, self._plant.listings.by_ids(some).values())
+                self._stale_topics[slug] = 0
+        if self._scope.everything:
+            for name in (ARTICLES, NOTICES, *(topic_feed(slug) for slug in self._topics)):
+                self._feeds.touch(name)
+
+    def _lists(self, latest: Mapping[str, Digest | None]) -> str:
+        remembered = self._plant.progress.get(_MONTHS)
+        counted = self._plant.listings.months(self._now)
+        stale, gone = stale_months(counted, None if remembered is None else remembered.fingerprint)
+        months = months_of(counted)
+        for month in months:
+            if self._scope.everything or month.slug in stale:
+                self._pages.month(month)
+        for slug in gone:
+            self._pages.no_month(slug)
+        for slug in self._topics if self._scope.everything else self._stale_topics:
+            self._pages.topic(slug, self._stale_topics.get(slug, 0))
+        self._pages.lists(months, latest)
+        heads = [self._feeds.head(name) for name in self._live_feeds()]
+        self._files.put("feeds/feeds.opml", opml(heads, self._plant.site))
+        return remember_months(counted)
+
+    def _live_feeds(self) -> list[str]:
+        newsletters = [newsletter_feed(newsletter.slug) for newsletter in self._plant.newsletters]
+        by_name = sorted(self._topics.values(), key=lambda topic: (topic.name.casefold(), topic.slug))
+        return [ARTICLES, NOTICES, *newsletters, *(topic_feed(topic.slug) for topic in by_name)]
+
+    def _complete(self) -> None:
+        """What only a run over everything does: style and icon, lost archive documents, and what nobody makes any more."""
+        self._files.put(STYLE, style(self._plant.templates))
+        self._files.put(ICON, icon(self._plant.templates))
+        for name in self._plant.feeds.ids():
+            self._feeds.repair_archives(name)
+        self._files.sweep(_OWNED)

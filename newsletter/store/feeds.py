@@ -1,0 +1,222 @@
+"""The record of feeds: every entry that was ever published in each, and the archive documents cut from it.
+
+It is also the ledger of ids: an entry keeps the id under which it was published first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from newsletter.model import ArchiveDocument, FeedChange, FeedState, PublishedEntry
+from newsletter.store.database import Database, insert_new
+from newsletter.store.schema import feed as table
+from newsletter.store.schema import feed_document, feed_entry, hub_ping
+
+_WITHDRAWN = "withdrawn"  # in place of a document's name, which is a month
+_AT_ONCE = 500
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Under which id a subject was published in a feed, and when that entry was last updated."""
+
+    entry_id: str
+    updated: datetime
+
+
+class Feeds:
+    """The feeds. Every method raises StoreError where the database refuses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ids(self) -> dict[str, str]:
+        """Name -> id of every feed that was ever published."""
+        with self._database.read() as connection:
+            return {row.name: row.id for row in connection.execute(select(table.c.name, table.c.id))}
+
+    def state(self, name: str) -> FeedState:
+        with self._database.read() as connection:
+            rows = connection.execute(_tail(name)).all()
+            position = connection.execute(select(func.max(feed_entry.c.position)).where(feed_entry.c.feed == name))
+            newest = select(feed_document).where(feed_document.c.feed == name)
+            last = connection.execute(newest.order_by(feed_document.c.number.desc()).limit(1)).one_or_none()
+            return FeedState(
+                tail=tuple(map(_entry, rows)),
+                position=position.scalar() or 0,
+                last=None if last is None else _document(last),
+            )
+
+    def known(self, name: str, subjects: Collection[str]) -> dict[str, Known]:
+        """Subject -> how it was published last, for those that ever were in the feed `name`."""
+        found: dict[str, Known] = {}
+        columns = (feed_entry.c.subject, feed_entry.c.entry_id, feed_entry.c.updated)
+        for some in _chunks(subjects):
+            wanted = select(*columns).where(feed_entry.c.feed == name, feed_entry.c.subject.in_(some))
+            with self._database.read() as connection:
+                for row in connection.execute(wanted.order_by(feed_entry.c.position)):
+                    found[row.subject] = Known(entry_id=row.entry_id, updated=row.updated)
+        return found
+
+    def holding(self, subjects: Collection[str]) -> set[str]:
+        """The feeds in which one of `subjects` was ever published."""
+        found: set[str] = set()
+        for some in _chunks(subjects):
+            wanted = select(feed_entry.c.feed).where(feed_entry.c.subject.in_(some)).distinct()
+            with self._database.read() as connection:
+                found.update(connection.execute(wanted).scalars())
+        return found
+
+    def save(self, changes: Sequence[FeedChange], pings: Collection[str]) -> None:
+        """Write down what happens to feeds, and of which addresses the hub is to be told, in one transaction."""
+        with self._database.begin() as connection:
+            for change in changes:
+                _save(connection, change)
+            for address in pings:
+                insert_new(connection, hub_ping, {"address": address})
+
+    def withdrawn(self, name: str, most: int) -> tuple[PublishedEntry, ...]:
+        """The entries that were taken out of the feed, the newest first."""
+        taken = select(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.document == _WITHDRAWN)
+        with self._database.read() as connection:
+            rows = connection.execute(taken.order_by(feed_entry.c.position.desc()).limit(most))
+            return tuple(map(_entry, rows))
+
+    def unwritten(self) -> tuple[tuple[str, ArchiveDocument], ...]:
+        """Archive documents that are in the record and whose bytes have not been written yet, oldest first."""
+        wanted = select(feed_document).where(feed_document.c.hashes == "{}")
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(feed_document.c.feed, feed_document.c.number))
+            return tuple((row.feed, _document(row)) for row in rows)
+
+    def documents(self, name: str) -> tuple[tuple[ArchiveDocument, dict[str, str]], ...]:
+        """Every archive document of a feed with the hashes of its bytes by suffix, oldest first."""
+        wanted = select(feed_document).where(feed_document.c.feed == name).order_by(feed_document.c.number)
+        with self._database.read() as connection:
+            return tuple((_document(row), json.loads(row.hashes)) for row in connection.execute(wanted))
+
+    def archived(self, name: str, document: str) -> tuple[PublishedEntry, ...]:
+        """The entries of an archive document, oldest first."""
+        wanted = select(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.document == document)
+        with self._database.read() as connection:
+            return tuple(map(_entry, connection.execute(wanted.order_by(feed_entry.c.position))))
+
+    def written(self, name: str, hashes: Mapping[str, Mapping[str, str]]) -> None:
+        """Write down the hashes of archive documents, by name and suffix: their bytes are on the disk."""
+        rows = [
+            {"of_feed": name, "of_name": document, "told": json.dumps(told, sort_keys=True)}
+            for document, told in hashes.items()
+        ]
+        keys = feed_document.c
+        with self._database.begin() as connection:
+            connection.execute(
+                update(feed_document)
+                .where(keys.feed == bindparam("of_feed"), keys.name == bindparam("of_name"))
+                .values(hashes=bindparam("told")),
+                rows,
+            )
+
+    def ledger(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Subject and entry id of everything that was ever published in a feed and not withdrawn, by position."""
+        columns = (feed_entry.c.subject, feed_entry.c.entry_id, feed_entry.c.document)
+        wanted = select(*columns).where(feed_entry.c.feed == name).order_by(feed_entry.c.position)
+        with self._database.read() as connection:
+            rows = [row for row in connection.execute(wanted) if row.document != _WITHDRAWN]
+        return tuple({row.subject: (row.subject, row.entry_id) for row in rows}.values())
+
+    def pings(self) -> tuple[str, ...]:
+        """Addresses of feeds of which the hub is still to be told."""
+        with self._database.read() as connection:
+            return tuple(connection.execute(select(hub_ping.c.address).order_by(hub_ping.c.address)).scalars())
+
+    def pinged(self, addresses: Collection[str]) -> None:
+        with self._database.begin() as connection:
+            for some in _chunks(addresses):
+                connection.execute(delete(hub_ping).where(hub_ping.c.address.in_(some)))
+
+
+def _tail(name: str) -> Any:
+    return (
+        select(feed_entry)
+        .where(feed_entry.c.feed == name, feed_entry.c.document.is_(None))
+        .order_by(feed_entry.c.position)
+    )
+
+
+def _save(connection: Connection, change: FeedChange) -> None:
+    name, told = change.name, change.update
+    insert_new(connection, table, {"name": name, "id": change.id, "title": change.title})
+    again = {record.subject for record in told.added}
+    for some in _chunks([record.position for record in told.dropped]):
+        connection.execute(delete(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.position.in_(some)))
+    for subjects in _chunks(again):
+        back = (feed_entry.c.feed == name, feed_entry.c.subject.in_(subjects), feed_entry.c.document == _WITHDRAWN)
+        connection.execute(delete(feed_entry).where(*back))
+    archived = {record.position: cut.document.name for cut in told.cuts for record in cut.records}
+    rows = [_values(name, record, archived.get(record.position)) for record in told.added]
+    if rows:
+        connection.execute(insert(feed_entry), rows)
+    for cut in told.cuts:
+        _save_document(connection, name, cut.document, [record.position for record in cut.records])
+    for some in _chunks(change.withdrawn):
+        gone = update(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.position.in_(some))
+        connection.execute(gone.values(document=_WITHDRAWN))
+
+
+def _save_document(connection: Connection, name: str, document: ArchiveDocument, positions: Sequence[int]) -> None:
+    values = {
+        "feed": name,
+        "number": document.number,
+        "name": document.name,
+        "following": document.following,
+        "hashes": "{}",
+    }
+    connection.execute(insert(feed_document).values(values))
+    for some in _chunks(positions):
+        held = update(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.position.in_(some))
+        connection.execute(held.values(document=document.name))
+
+
+def _values(name: str, record: PublishedEntry, document: str | None) -> dict[str, Any]:
+    return {
+        "feed": name,
+        "position": record.position,
+        "kind": record.kind,
+        "subject": record.subject,
+        "entry_id": record.entry_id,
+        "updated": record.updated,
+        "month": record.month,
+        "size": record.size,
+        "document": document,
+    }
+
+
+def _entry(row: Row[Any]) -> PublishedEntry:
+    return PublishedEntry(
+        position=row.position,
+        kind=row.kind,
+        subject=row.subject,
+        entry_id=row.entry_id,
+        updated=row.updated,
+        month=row.month,
+        size=row.size,
+    )
+
+
+def _document(row: Row[Any]) -> ArchiveDocument:
+    return ArchiveDocument(number=row.number, name=row.name, following=row.following)
+
+
+def _chunks(values: Collection[T]) -> Iterator[list[T]]:
+    rest = iter(values)
+    while some := list(islice(rest, _AT_ONCE)):
+        yield some

@@ -1,0 +1,147 @@
+"""What changed among the articles, and the lists that pages show: by topic, by month, the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, tuple_
+
+from newsletter.model import Article, NoticeItem, Status
+from newsletter.store.database import Database
+from newsletter.store.documents import article_of, notice_of
+from newsletter.store.schema import article as table
+from newsletter.store.schema import article_topic
+from newsletter.store.schema import notice as notice_table
+from newsletter.store.visibility import free, visible
+
+_AT_ONCE = 500
+
+
+class Listings:
+    """Questions that publishing asks. Every method raises StoreError where the database refuses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def revision(self) -> int:
+        """The number of the last transaction that changed articles."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(table.c.revision), 0))).scalar_one())
+
+    def changed(self, after: int, since: datetime, now: datetime) -> Iterator[tuple[Article, ...]]:
+        """Every article, withdrawn or held back too, that changed after revision `after` or came free after `since`."""
+        freed = and_(table.c.publish_after > since, table.c.publish_after <= now)
+        yield from self._batches(or_(table.c.revision > after, freed))
+
+    def everything(self) -> Iterator[tuple[Article, ...]]:
+        """Every article, withdrawn or held back too, a few at a time."""
+        yield from self._batches(table.c.id != "")
+
+    def _batches(self, condition: ColumnElement[bool]) -> Iterator[tuple[Article, ...]]:
+        last = ""
+        while True:
+            query = select(table).where(condition, table.c.id > last).order_by(table.c.id).limit(_AT_ONCE)
+            with self._database.read() as connection:
+                found = tuple(article_of(row) for row in connection.execute(query))
+            if not found:
+                return
+            yield found
+            last = found[-1].id
+
+    def by_ids(self, ids: Collection[str]) -> dict[str, Article]:
+        with self._database.read() as connection:
+            rows = connection.execute(select(table).where(table.c.id.in_(list(ids))))
+            return {row.id: article_of(row) for row in rows}
+
+    def existing(self, ids: Collection[str]) -> set[str]:
+        """Those of `ids` that are ids of articles or notices."""
+        wanted = list(ids)
+        with self._database.read() as connection:
+            found = set(connection.execute(select(table.c.id).where(table.c.id.in_(wanted))).scalars())
+            return found | set(
+                connection.execute(select(notice_table.c.id).where(notice_table.c.id.in_(wanted))).scalars()
+            )
+
+    def newest(self, now: datetime, most: int) -> tuple[str, ...]:
+        """The ids of the articles published last, but for retracted ones; the newest first."""
+        query = select(table.c.id).where(_listed(now)).order_by(table.c.published.desc(), table.c.id).limit(most)
+        with self._database.read() as connection:
+            return tuple(connection.execute(query).scalars())
+
+    def months(self, now: datetime) -> dict[str, tuple[int, int]]:
+        """Month (`2026-11`, in UTC) -> number of articles in lists, and the last revision of any; the newest first."""
+        with self._database.read() as connection:
+            month = _month(connection)
+            query = select(month.label("month"), func.count().label("number"), func.max(table.c.revision).label("last"))
+            rows = connection.execute(query.where(_listed(now)).group_by(month).order_by(month.desc()))
+            return {row.month: (row.number, row.last) for row in rows}
+
+    def month_ids(self, month: str, now: datetime) -> tuple[str, ...]:
+        """The ids of the articles of a month in the order of publication, oldest first, but for retracted ones."""
+        begin, end = _bounds(month)
+        query = select(table.c.id).where(table.c.published >= begin, table.c.published < end, _listed(now))
+        with self._database.read() as connection:
+            return tuple(connection.execute(query.order_by(table.c.published, table.c.id)).scalars())
+
+    def topic_ids(self, slug: str, skip: int, most: int) -> tuple[str, ...]:
+        """Ids of articles with a topic in the order of publication, oldest first, held back and retracted ones too."""
+        keys = article_topic.c
+        query = select(keys.article_id).where(keys.slug == slug).order_by(keys.published, keys.article_id)
+        with self._database.read() as connection:
+            return tuple(connection.execute(query.offset(skip).limit(most)).scalars())
+
+    def topics_unlisted(self, now: datetime) -> dict[str, int]:
+        """Topic -> how many of its articles stand in no list: held back, withdrawn or retracted."""
+        hidden = (
+            select(article_topic.c.slug, func.count().label("number"))
+            .join(table, table.c.id == article_topic.c.article_id)
+            .where(not_(_listed(now)))
+            .group_by(article_topic.c.slug)
+        )
+        with self._database.read() as connection:
+            return {row.slug: row.number for row in connection.execute(hidden)}
+
+    def topic_place(self, slug: str, article: Article) -> int:
+        """How many articles stand before this one in `topic_ids`."""
+        keys = article_topic.c
+        before = tuple_(keys.published, keys.article_id) < tuple_(article.published, article.id)
+        query = select(func.count()).select_from(article_topic).where(keys.slug == slug, before)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def notices_about(self, ids: Collection[str], now: datetime) -> tuple[NoticeItem, ...]:
+        """The notices about these articles, but for those held back. Oldest first, then by id."""
+        wanted = select(notice_table).join(table, table.c.id == notice_table.c.article_id)
+        return self._notices(wanted.where(table.c.id.in_(list(ids)), free(now)))
+
+    def notices(self, ids: Collection[str]) -> tuple[NoticeItem, ...]:
+        """The notices with these ids."""
+        return self._notices(select(notice_table).where(notice_table.c.id.in_(list(ids))))
+
+    def _notices(self, query: Any) -> tuple[NoticeItem, ...]:
+        with self._database.read() as connection:
+            ordered = query.order_by(notice_table.c.published, notice_table.c.id)
+            notices = [notice_of(row) for row in connection.execute(ordered)]
+            wanted = select(table).where(table.c.id.in_({notice.article_id for notice in notices}))
+            articles = {row.id: article_of(row) for row in connection.execute(wanted)}
+        return tuple(NoticeItem(notice=notice, article=articles[notice.article_id]) for notice in notices)
+
+
+def _listed(now: datetime) -> ColumnElement[bool]:
+    """Visible, and not retracted: what stands in lists."""
+    return and_(visible(now), table.c.status != Status.RETRACTED.value)
+
+
+def _month(connection: Connection) -> ColumnElement[str]:
+    """The month of publication as a text that sorts."""
+    if connection.dialect.name == "postgresql":
+        return func.to_char(func.timezone("UTC", table.c.published), "YYYY-MM")
+    return func.strftime("%Y-%m", table.c.published)
+
+
+def _bounds(month: str) -> tuple[datetime, datetime]:
+    year, number = int(month[:4]), int(month[5:])
+    begin = datetime(year, number, 1, tzinfo=UTC)
+    return begin, datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)

@@ -1,0 +1,39 @@
+"""How far the steps that work through what is new have come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from newsletter.store.database import Database, upsert
+from newsletter.store.schema import progress as table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Everything up to number `reached` was done, at `at`; `fingerprint` is of what the outcome hangs on besides."""
+
+    reached: int
+    at: datetime
+    fingerprint: str
+
+
+class Progress:
+    """One row a step. Every method raises StoreError where the database refuses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> Reached | None:
+        """How far the step has come; None before its first time."""
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
+        return None if row is None else Reached(reached=row.reached, at=row.at, fingerprint=row.fingerprint)
+
+    def mark(self, name: str, reached: int, at: datetime, fingerprint: str) -> None:
+        """Write down how far the step has come now."""
+        values = {"name": name, "reached": reached, "at": at, "fingerprint": fingerprint}
+        with self._database.begin() as connection:
+            upsert(connection, table, values, key=("name",))

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import insert, select
+
+from newsletter.store.database import Database
+from newsletter.store.rows import among, write_rows
+from newsletter.store.schema import index_mark, index_term
+
+MANY = 40_000  # more than either database takes parameters in a statement
+
+
+def test_rows_are_written_in_the_order_of_their_columns(database: Database) -> None:
+    with database.begin() as connection:
+        write_rows(connection, insert(index_term), [("one", 1), ("zwei \N{SNOWMAN}", 2)])
+        write_rows(connection, insert(index_term), [])
+    with database.read() as connection:
+        found = connection.execute(select(index_term.c.term, index_term.c.articles))
+        assert {tuple(row) for row in found} == {("one", 1), ("zwei \N{SNOWMAN}", 2)}
+
+
+@pytest.mark.parametrize("wanted", [(), (3, 2**63 - 1), range(MANY)])
+def test_however_many_numbers_are_asked_for(database: Database, wanted: tuple[int, ...] | range) -> None:
+    rows = [(3, 1), (4, 2), (2**63 - 1, 3)]
+    with database.begin() as connection:
+        write_rows(connection, insert(index_mark), rows)
+    with database.read() as connection:
+        found = connection.execute(select(index_mark.c.mark).where(among(connection, index_mark.c.mark, wanted)))
+        assert sorted(found.scalars()) == [mark for mark, _ in rows if mark in wanted]
+
+
+@pytest.mark.parametrize("wanted", [[], ["it's", 'a "b"', "\N{SNOWMAN}\\n", "%s", "NULL"], ["x"] * MANY])
+def test_however_many_texts_are_asked_for(database: Database, wanted: list[str]) -> None:
+    kept = ["it's", 'a "b"', "\N{SNOWMAN}\\n", "%s", "x", "other"]
+    with database.begin() as connection:
+        write_rows(connection, insert(index_term), [(term, 1) for term in kept])
+    with database.read() as connection:
+        found = connection.execute(select(index_term.c.term).where(among(connection, index_term.c.term, wanted)))
+        assert sorted(found.scalars()) == sorted(term for term in kept if term in wanted)
