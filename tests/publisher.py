@@ -31,10 +31,12 @@ DAILY = make_newsletter("daily", title="Daily", cadence=Cadence.DAILY, zone="UTC
 class Press:
     """`save` takes articles in, `publish` brings the folder `public` up to date."""
 
-    def __init__(self, folder: Path, *, site: Site | None = None, hub: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, site: Site | None = None, hub: str | None = None, url: str | None = None
+    ) -> None:
         self.folder = folder
         self.public = folder / "public"
-        self.database: Database = open_database(f"sqlite:///{folder / 'newsletter.db'}")
+        self.database: Database = open_database(url or f"sqlite:///{folder / 'newsletter.db'}")
         self.articles = Articles(self.database)
         self.digests = Digests(self.database)
         self.plant = Plant(

@@ -54,6 +54,8 @@ def publish(config_path: Path, as_json: bool, now: datetime | None, catch_up: bo
         for each in refused:
             newsletter, period = _name(each.planned)
             click.secho(f"refused {newsletter} {period}: {each.message}", fg="red", err=True)
+        for repair in report.files.repaired if report.files else ():
+            click.secho(f"repaired {repair}", fg="yellow", err=True)
         for problem in problems:
             click.secho(problem, fg="red", err=True)
     leave(1 if refused or problems else 0)

@@ -27,6 +27,7 @@ from newsletter.feeds.build import (
     tombstone,
     topic_head,
 )
+from newsletter.feeds.text import repaired
 from newsletter.model import (
     ArchiveDocument,
     Article,
@@ -129,6 +130,9 @@ class FeedRun:
                 gathered.arrivals.append(self._arrival(EntryKind.ARTICLE, article.id, entry))
 
     def _arrival(self, kind: EntryKind, subject: str, entry: Entry) -> Arrival:
+        fields = repaired(entry)
+        if fields:
+            self._files.repaired.append(f"{entry.id}: {' and '.join(fields)} had characters that no feed may hold")
         size = self._fragments.put(kind, subject, entry)
         return Arrival(
             kind=kind,

@@ -16,12 +16,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What writing files came to. `problems` are sentences about what could not be made, or not as it was."""
+    """What writing files came to. `problems` are sentences about what could not be made, or not as it was.
+
+    `repaired` are sentences about entries with characters that no feed may hold, and which were put right.
+    """
 
     written: int
     unchanged: int
     removed: int
     problems: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
 
 
 class Files:
@@ -33,6 +37,7 @@ class Files:
         self._written = self._unchanged = self._removed = 0
         self._folders: set[str] = set()
         self.problems: list[str] = []
+        self.repaired: list[str] = []
 
     def put(self, name: str, data: bytes) -> bool:
         """Write a file; False where it stood there already with the same bytes."""
@@ -76,6 +81,7 @@ class Files:
             unchanged=self._unchanged,
             removed=self._removed,
             problems=tuple(self.problems),
+            repaired=tuple(self.repaired),
         )
 
     def _write(self, path: str, data: bytes) -> None:

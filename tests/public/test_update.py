@@ -13,6 +13,7 @@ from builders import make_article, make_notice, make_site
 from feeds.examples import make_digest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from postgres import PostgresServer
 from publisher import DAILY, Press
 
 from newsletter.errors import IdentityError, TemplateError
@@ -213,6 +214,32 @@ def test_an_article_that_cannot_be_rendered_costs_itself_alone(press: Press, mon
     assert {"articles/a1/index.html", "articles/a3/index.html"} <= set(press.files())
 
 
+def test_characters_that_no_feed_may_hold_are_repaired_and_told(press: Press) -> None:
+    article = _article(1)
+    press.save(replace(article, summary=replace(article.summary, title="A\x0bvertical tab")), _article(2))
+    told = press.publish(BEGUN)
+    assert told is not None
+    assert told.repaired == (f"{article.id}: title had characters that no feed may hold",)
+    assert told.problems == ()
+    assert b"<title>A vertical tab</title>" in press.files()["feeds/articles.atom"]
+
+
+def test_a_hub_is_to_be_told_of_feeds_that_changed_and_of_no_others(tmp_path: Path) -> None:
+    press = Press(tmp_path, hub="https://hub.example.org/")
+    press.save(_article(1, BEGUN, "gait"), _article(2, BEGUN, "gait"))
+    press.publish(BEGUN)
+    feeds = press.plant.feeds
+    assert "https://news.example.org/feeds/topics/gait.atom" in feeds.pings()
+    assert b'rel="hub"' in press.files()["feeds/topics/gait.atom"]
+    feeds.pinged(feeds.pings())
+    press.publish(BEGUN, everything=True)
+    assert feeds.pings() == ()
+    press.save(_article(3, BEGUN + timedelta(days=1), "sleep"))
+    press.publish(BEGUN + timedelta(days=1))
+    assert {address.rpartition(".")[0] for address in feeds.pings()} == {"https://news.example.org/feeds/articles"}
+    press.database.close()
+
+
 class _Killed(BaseException):
     """As if the power had gone."""
 
@@ -304,6 +331,22 @@ def test_what_was_written_by_and_by_is_what_is_written_at_once(
         by_and_by[name] = at_once[name]
     press.database.close()
     assert {name for name in by_and_by | at_once if by_and_by.get(name) != at_once.get(name)} == set()
+
+
+def test_postgresql_gives_the_same_bytes(postgres_server: PostgresServer, tmp_path: Path) -> None:
+    postgres_server.execute("CREATE DATABASE publishing")
+    both = [Press(tmp_path / "one"), Press(tmp_path / "other", url=postgres_server.url("publishing"))]
+    later = BEGUN + timedelta(days=40)
+    for press in both:
+        press.save(*(_article(number) for number in range(60)))
+        press.publish(BEGUN)
+        bad = replace(_article(3), facts=Facts(status=Status.RETRACTED, notice="Bad."), updated=later)
+        held = replace(_article(80), facts=Facts(publish_after=later), published=later, updated=later)
+        press.save(_article(70, later), bad, held, notices=[make_notice(bad, published=later)])
+        press.publish(later - timedelta(hours=1))
+        press.publish(later)
+        press.database.close()
+    assert both[0].files() == both[1].files()
 
 
 ARCHIVE = re.compile(r"feeds/.+/\d{4}-\d\d(-\d+)?\.(atom|rss|json)$")
