@@ -40,6 +40,7 @@ _BEHIND_PREFIX = 4  # a word behind a prefix is longer, lest it be found by chan
 
 KEY = 3  # letters that a word is looked up by
 _EXACT_KEY = 2
+_PLAIN_LETTERS = 4  # no form goes on longer without a capital or a digit
 _PARTS = re.compile(r"[^\w]+")
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _LATIN = "\u036f"  # letters beyond it are of another script
@@ -258,7 +259,8 @@ def words_of(text: str, small: str, known: Lexicon, text_words: Collection[str])
                 _look_up(here, small, at, small_until, lexicons)
                 _with_prefix(here, small, at, found)
             _exact_words(here, text, at, lexicons)
-            _by_form(here, text, at, (begin, stop))
+            if at == begin or not _is_plain(text[at : at + _PLAIN_LETTERS]):
+                _by_form(here, text, at, (begin, stop))
             if not text[at].islower():
                 small_until = at
     return found
@@ -297,10 +299,17 @@ def _with_prefix(here: Here, small: str, at: int, found: Sequence[Here]) -> None
 def _exact_words(here: Here, text: str, at: int, lexicons: Sequence[Lexicon]) -> None:
     key = text[at : at + _EXACT_KEY]
     for each in lexicons:
-        for length in each.exact_lengths.get(key, ()):
+        if key not in each.exact_lengths:
+            continue
+        for length in each.exact_lengths[key]:
             word = text[at : at + length]
             if len(word) == length and word in each.exact:
                 _offer(here, at + length, each.exact[word])
+
+
+def _is_plain(letters: str) -> bool:
+    """Whether these letters, inside a run, surely begin nothing that has a form of its own: most places, told quickly."""
+    return len(letters) == _PLAIN_LETTERS and letters.isalpha() and letters[1:].islower()
 
 
 def _by_form(here: Here, text: str, at: int, run: tuple[int, int]) -> None:

@@ -64,6 +64,11 @@ class Listings:
                 connection.execute(select(notice_table.c.id).where(notice_table.c.id.in_(wanted))).scalars()
             )
 
+    def count(self, now: datetime) -> int:
+        """How many articles readers may see."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(table).where(visible(now))).scalar_one())
+
     def newest(self, now: datetime, most: int) -> tuple[str, ...]:
         """The ids of the articles published last, but for retracted ones; the newest first."""
         query = select(table.c.id).where(_listed(now)).order_by(table.c.published.desc(), table.c.id).limit(most)

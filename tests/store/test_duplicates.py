@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -222,16 +223,16 @@ def test_asking_for_several_at_once_is_asking_for_each(
     url: str, told: list[tuple[int, int, int]], data: st.DataObject
 ) -> None:
     """Articles that share titles, bodies and studies in every way; some are saved, and all are asked for."""
-    database = open_database(url)
-    with database.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
     everything = [composed(number, *parts) for number, parts in enumerate(told)]
-    for article in data.draw(st.lists(st.sampled_from(everything), unique_by=lambda article: article.id)):
-        Articles(database).save(article, "hash")
-    find = Duplicates(database)
-    assert list(find.find_duplicates(everything)) == [find.find_duplicate(article) for article in everything]
-    database.close()
+    saved = data.draw(st.lists(st.sampled_from(everything), unique_by=lambda article: article.id))
+    with closing(open_database(url)) as database:
+        with database.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(delete(table))
+        for article in saved:
+            Articles(database).save(article, "hash")
+        find = Duplicates(database)
+        assert list(find.find_duplicates(everything)) == [find.find_duplicate(article) for article in everything]
 
 
 def composed(number: int, title: int, body: int, study: int) -> Article:

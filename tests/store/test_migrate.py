@@ -11,12 +11,18 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from builders import make_article
 from sqlalchemy import Connection, inspect, text
 
 from newsletter.errors import StoreError
+from newsletter.model import Accepted
 from newsletter.store import migrate
+from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
+from newsletter.store.listings import Listings
+from newsletter.store.related import RelatedIndex
 from newsletter.store.schema import REVISION, metadata
+from newsletter.store.topics import Topics
 
 
 def _described(connection: Connection) -> dict[str, Any]:
@@ -70,6 +76,22 @@ def test_a_migration_can_be_undone(database: Database) -> None:
         assert inspect(connection).get_table_names() == ["alembic_version"]
         migrate.migrate(connection)
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_articles_of_an_older_version_keep_their_topics_and_are_indexed_anew(url: str) -> None:
+    """0003 reads topics out of the articles that are there, and empties an index that was counted in another way."""
+    opened = open_database(url)
+    articles = [make_article("a", topics=("Gait", "Sleep")), make_article("b", topics=("gait",))]
+    Articles(opened).save_all([Accepted(article=each, raw_hash="hash") for each in articles])
+    with opened.begin() as connection:
+        command.downgrade(migrate.config(connection), "0002")
+    opened.close()
+    opened = open_database(url)
+    assert Topics(opened).names() == {"Gait": 2, "Sleep": 1}
+    assert Listings(opened).revision() == 0
+    assert RelatedIndex(opened).catch_up() == 2
+    assert [each.slug for each in RelatedIndex(opened).nearest(articles[0], now=articles[0].published)] == ["b"]
+    opened.close()
 
 
 def test_a_bare_database_is_brought_up_to_date(bare_url: str) -> None:

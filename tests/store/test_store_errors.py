@@ -107,6 +107,7 @@ READS: dict[str, Callable[[Database], object]] = {
     "Listings.everything": lambda database: list(Listings(database).everything()),
     "Listings.by_ids": lambda database: Listings(database).by_ids(["a"]),
     "Listings.existing": lambda database: Listings(database).existing(["a"]),
+    "Listings.count": lambda database: Listings(database).count(NOW),
     "Listings.newest": lambda database: Listings(database).newest(NOW, 5),
     "Listings.months": lambda database: Listings(database).months(NOW),
     "Listings.month_ids": lambda database: Listings(database).month_ids("2026-12", NOW),
