@@ -90,9 +90,7 @@ def _scope(plant: Plant, fingerprint: str, *, everything: bool) -> Scope:
 def _lose_nothing(plant: Plant) -> None:
     """Refuse to go on where an entry that was published has nothing any more that it could tell of."""
     ledger = dict(plant.feeds.ledger(ARTICLES))
-    lost = set(ledger)
-    for some in _chunks(tuple(ledger)):
-        lost -= plant.listings.existing(some)
+    lost = set(ledger) - plant.listings.existing(tuple(ledger))
     if lost:
         raise IdentityError(
             f"{ARTICLES}: {len(lost)} published entries, such as {ledger[min(lost)]}, have no article in the database any "
@@ -110,8 +108,8 @@ def _relate(plant: Plant, scope: Scope, changed: Sequence[Article], now: datetim
         changed = tuple(chain.from_iterable(plant.listings.changed(scope.after, scope.since, now)))
     near = _find_neighbours(plant, changed, now)
     touched = {other for ids in near.values() for other in ids} | plant.neighbours.naming(list(near))
-    found = [plant.listings.by_ids(some) for some in _chunks(tuple(touched - set(near)))]
-    others = tuple(article for some in found for article in some.values() if visible(article, now))
+    found = plant.listings.by_ids(touched - set(near)).values()
+    others = tuple(article for article in found if visible(article, now))
     _find_neighbours(plant, others, now)
     return others
 
@@ -189,7 +187,7 @@ class _Run:
 
     def _digests(self) -> dict[str, Digest | None]:
         """Pages and entries of new digests and of those that carry what has changed; the newest of each newsletter."""
-        carrying = set() if self._scope.everything else self._carrying()
+        carrying = set() if self._scope.everything else self._plant.digests.carrying(self._changed)
         latest: dict[str, Digest | None] = {}
         for newsletter in self._plant.newsletters:
             every = self._plant.digests.periods(newsletter.slug)
@@ -202,9 +200,6 @@ class _Run:
             newest = self._plant.digests_named(newsletter, every[-1:])
             latest[newsletter.slug] = newest[0] if newest else None
         return latest
-
-    def _carrying(self) -> set[tuple[str, str]]:
-        return {each for some in _chunks(tuple(self._changed)) for each in self._plant.digests.carrying(some)}
 
     def _digest(self, newsletter: Newsletter, digests: Sequence[Digest]) -> None:
         self._pages.digests(newsletter, digests)

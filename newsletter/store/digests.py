@@ -29,6 +29,7 @@ from newsletter.model import (
 from newsletter.store import schema
 from newsletter.store.database import Database, insert_new
 from newsletter.store.documents import article_of, notice_of
+from newsletter.store.rows import among
 from newsletter.store.schema import digest as table
 
 READY, SENDING, DONE, EMPTY = "ready", "sending", "done", "empty"
@@ -110,14 +111,14 @@ class Digests:
     def carrying(self, article_ids: Collection[str]) -> set[tuple[str, str]]:
         """Newsletter and period of every digest that carries one of these articles, or a notice about one."""
         places, notices = schema.digest_article, schema.digest_notice
-        carried = select(places.c.digest_id).where(places.c.article_id.in_(list(article_ids)))
-        told = (
-            select(notices.c.digest_id)
-            .join(schema.notice, schema.notice.c.id == notices.c.notice_id)
-            .where(schema.notice.c.article_id.in_(list(article_ids)), notices.c.shown)
-        )
-        wanted = select(table.c.newsletter, table.c.period).where(table.c.id.in_(carried) | table.c.id.in_(told))
         with self._database.read() as connection:
+            carried = select(places.c.digest_id).where(among(connection, places.c.article_id, article_ids))
+            told = (
+                select(notices.c.digest_id)
+                .join(schema.notice, schema.notice.c.id == notices.c.notice_id)
+                .where(among(connection, schema.notice.c.article_id, article_ids), notices.c.shown)
+            )
+            wanted = select(table.c.newsletter, table.c.period).where(table.c.id.in_(carried) | table.c.id.in_(told))
             return {(row.newsletter, row.period) for row in connection.execute(wanted)}
 
     def latest(self, newsletter: str) -> RecordedDigest | None:

@@ -6,23 +6,20 @@ It is also the ledger of ids: an entry keeps the id under which it was published
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from newsletter.model import ArchiveDocument, FeedChange, FeedState, PublishedEntry
 from newsletter.store.database import Database, insert_new
+from newsletter.store.rows import among
 from newsletter.store.schema import feed as table
 from newsletter.store.schema import feed_document, feed_entry, hub_ping
 
 _WITHDRAWN = "withdrawn"  # in place of a document's name, which is a month
-_AT_ONCE = 500
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +55,17 @@ class Feeds:
 
     def known(self, name: str, subjects: Collection[str]) -> dict[str, Known]:
         """Subject -> how it was published last, for those that ever were in the feed `name`."""
-        found: dict[str, Known] = {}
-        columns = (feed_entry.c.subject, feed_entry.c.entry_id, feed_entry.c.updated)
-        for some in _chunks(subjects):
-            wanted = select(*columns).where(feed_entry.c.feed == name, feed_entry.c.subject.in_(some))
-            with self._database.read() as connection:
-                for row in connection.execute(wanted.order_by(feed_entry.c.position)):
-                    found[row.subject] = Known(entry_id=row.entry_id, updated=row.updated)
-        return found
+        keys = feed_entry.c
+        wanted = select(keys.subject, keys.entry_id, keys.updated).where(keys.feed == name).order_by(keys.position)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.where(among(connection, keys.subject, subjects)))
+            return {row.subject: Known(entry_id=row.entry_id, updated=row.updated) for row in rows}
 
     def holding(self, subjects: Collection[str]) -> set[str]:
         """The feeds in which one of `subjects` was ever published."""
-        found: set[str] = set()
-        for some in _chunks(subjects):
-            wanted = select(feed_entry.c.feed).where(feed_entry.c.subject.in_(some)).distinct()
-            with self._database.read() as connection:
-                found.update(connection.execute(wanted).scalars())
-        return found
+        with self._database.read() as connection:
+            held = among(connection, feed_entry.c.subject, subjects)
+            return set(connection.execute(select(feed_entry.c.feed).where(held).distinct()).scalars())
 
     def save(self, changes: Sequence[FeedChange], pings: Collection[str]) -> None:
         """Write down what happens to feeds, and of which addresses the hub is to be told, in one transaction."""
@@ -140,8 +131,7 @@ class Feeds:
 
     def pinged(self, addresses: Collection[str]) -> None:
         with self._database.begin() as connection:
-            for some in _chunks(addresses):
-                connection.execute(delete(hub_ping).where(hub_ping.c.address.in_(some)))
+            connection.execute(delete(hub_ping).where(among(connection, hub_ping.c.address, addresses)))
 
 
 def _tail(name: str) -> Any:
@@ -153,37 +143,36 @@ def _tail(name: str) -> Any:
 
 
 def _save(connection: Connection, change: FeedChange) -> None:
-    name, told = change.name, change.update
+    name, told, keys = change.name, change.update, feed_entry.c
     insert_new(connection, table, {"name": name, "id": change.id, "title": change.title})
-    again = {record.subject for record in told.added}
-    for some in _chunks([record.position for record in told.dropped]):
-        connection.execute(delete(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.position.in_(some)))
-    for subjects in _chunks(again):
-        back = (feed_entry.c.feed == name, feed_entry.c.subject.in_(subjects), feed_entry.c.document == _WITHDRAWN)
-        connection.execute(delete(feed_entry).where(*back))
+    left = among(connection, keys.position, [record.position for record in told.dropped])
+    back = among(connection, keys.subject, {record.subject for record in told.added})
+    connection.execute(delete(feed_entry).where(keys.feed == name, left))
+    connection.execute(delete(feed_entry).where(keys.feed == name, back, keys.document == _WITHDRAWN))
     archived = {record.position: cut.document.name for cut in told.cuts for record in cut.records}
     rows = [_values(name, record, archived.get(record.position)) for record in told.added]
     if rows:
         connection.execute(insert(feed_entry), rows)
     for cut in told.cuts:
-        _save_document(connection, name, cut.document, [record.position for record in cut.records])
-    for some in _chunks(change.withdrawn):
-        gone = update(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.position.in_(some))
-        connection.execute(gone.values(document=_WITHDRAWN))
+        connection.execute(insert(feed_document).values(_document_values(name, cut.document)))
+        _put(connection, name, [record.position for record in cut.records], cut.document.name)
+    _put(connection, name, change.withdrawn, _WITHDRAWN)
 
 
-def _save_document(connection: Connection, name: str, document: ArchiveDocument, positions: Sequence[int]) -> None:
-    values = {
+def _put(connection: Connection, name: str, positions: Collection[int], document: str) -> None:
+    """Write down which document holds the entries at these positions."""
+    held = among(connection, feed_entry.c.position, positions)
+    connection.execute(update(feed_entry).where(feed_entry.c.feed == name, held).values(document=document))
+
+
+def _document_values(name: str, document: ArchiveDocument) -> dict[str, Any]:
+    return {
         "feed": name,
         "number": document.number,
         "name": document.name,
         "following": document.following,
         "hashes": "{}",
     }
-    connection.execute(insert(feed_document).values(values))
-    for some in _chunks(positions):
-        held = update(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.position.in_(some))
-        connection.execute(held.values(document=document.name))
 
 
 def _values(name: str, record: PublishedEntry, document: str | None) -> dict[str, Any]:
@@ -214,9 +203,3 @@ def _entry(row: Row[Any]) -> PublishedEntry:
 
 def _document(row: Row[Any]) -> ArchiveDocument:
     return ArchiveDocument(number=row.number, name=row.name, following=row.following)
-
-
-def _chunks(values: Collection[T]) -> Iterator[list[T]]:
-    rest = iter(values)
-    while some := list(islice(rest, _AT_ONCE)):
-        yield some

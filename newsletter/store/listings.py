@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select,
 from newsletter.model import Article, NoticeItem, Status
 from newsletter.store.database import Database
 from newsletter.store.documents import article_of, notice_of
+from newsletter.store.rows import among
 from newsletter.store.schema import article as table
 from newsletter.store.schema import article_topic
 from newsletter.store.schema import notice as notice_table
@@ -52,17 +53,16 @@ class Listings:
 
     def by_ids(self, ids: Collection[str]) -> dict[str, Article]:
         with self._database.read() as connection:
-            rows = connection.execute(select(table).where(table.c.id.in_(list(ids))))
+            rows = connection.execute(select(table).where(among(connection, table.c.id, ids)))
             return {row.id: article_of(row) for row in rows}
 
     def existing(self, ids: Collection[str]) -> set[str]:
         """Those of `ids` that are ids of articles or notices."""
-        wanted = list(ids)
+        found: set[str] = set()
         with self._database.read() as connection:
-            found = set(connection.execute(select(table.c.id).where(table.c.id.in_(wanted))).scalars())
-            return found | set(
-                connection.execute(select(notice_table.c.id).where(notice_table.c.id.in_(wanted))).scalars()
-            )
+            for each in (table, notice_table):
+                found.update(connection.execute(select(each.c.id).where(among(connection, each.c.id, ids))).scalars())
+        return found
 
     def count(self, now: datetime) -> int:
         """How many articles readers may see."""
