@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -124,22 +123,11 @@ class PageRun:
         yield from ((url(name), None) for name in names)
 
 
-def months_of(counted: Mapping[str, tuple[int, int]]) -> tuple[Month, ...]:
-    """Months with their numbers of articles, in the order given."""
+def months_of(counted: Mapping[str, int]) -> tuple[Month, ...]:
+    """Months with their numbers of articles, the newest first."""
     return tuple(
-        Month(year=int(slug[:4]), month=int(slug[5:]), articles=number) for slug, (number, _) in counted.items()
+        Month(year=int(slug[:4]), month=int(slug[5:]), articles=counted[slug]) for slug in sorted(counted, reverse=True)
     )
-
-
-def remember_months(counted: Mapping[str, tuple[int, int]]) -> str:
-    """What the next run compares with, as a text."""
-    return json.dumps({slug: list(told) for slug, told in counted.items()}, separators=(",", ":"))
-
-
-def stale_months(counted: Mapping[str, tuple[int, int]], remembered: str | None) -> tuple[set[str], set[str]]:
-    """The months whose pages are to be made anew, and those whose pages are to go."""
-    before = {slug: tuple(told) for slug, told in json.loads(remembered or "{}").items()}
-    return {slug for slug, told in counted.items() if before.get(slug) != told}, set(before) - set(counted)
 
 
 def _month_sitemap(slug: str) -> str:

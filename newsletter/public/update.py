@@ -6,10 +6,10 @@ anew. Either way the same store gives the same bytes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 
 from newsletter.errors import IdentityError
 from newsletter.feeds.build import STYLE
@@ -22,7 +22,7 @@ from newsletter.public.cards import Cards, visible
 from newsletter.public.feeds import ARTICLES, NOTICES, FeedRun, newsletter_feed, topic_feed
 from newsletter.public.files import Files
 from newsletter.public.fragments import Fragments
-from newsletter.public.pages import PageRun, months_of, remember_months, stale_months
+from newsletter.public.pages import PageRun, months_of
 from newsletter.public.stores import Plant
 from newsletter.topics import topic_slug
 
@@ -61,7 +61,7 @@ def update(plant: Plant, files: Files, fingerprint: str, now: datetime, *, every
     if scope.everything:
         _lose_nothing(plant)
     else:
-        changed = tuple(chain.from_iterable(plant.listings.changed(scope.after, scope.since, now)))
+        changed = plant.listings.changed(scope.after, scope.since, now)
         if not changed and scope.newest == scope.digest:
             return False
     near = _relate(plant, scope, changed, now)
@@ -105,7 +105,7 @@ def _relate(plant: Plant, scope: Scope, changed: Sequence[Article], now: datetim
             _find_neighbours(plant, batch, now)
         return ()
     if scope.everything:
-        changed = tuple(chain.from_iterable(plant.listings.changed(scope.after, scope.since, now)))
+        changed = plant.listings.changed(scope.after, scope.since, now)
     near = _find_neighbours(plant, changed, now)
     touched = {other for ids in near.values() for other in ids} | plant.neighbours.naming(list(near))
     found = plant.listings.by_ids(touched - set(near)).values()
@@ -135,6 +135,7 @@ class _Run:
         self._feeds = FeedRun(plant, files, fragments, self._topics, now)
         self._pages = PageRun(plant, files, self._cards, self._topics, now)
         self._changed: set[str] = set()
+        self._months: set[str] = set()
         self._stale_topics: dict[str, int] = {}
 
     def _open_topics(self) -> dict[str, Topic]:
@@ -161,6 +162,7 @@ class _Run:
         for article in batch:
             self._cards.put(article)
             self._changed.add(article.id)
+            self._months.add(f"{article.published:%Y-%m}")
         self._pages.articles(batch)
         if not self._scope.everything:
             self._note_topics(batch)
@@ -221,21 +223,36 @@ class _Run:
                 self._feeds.touch(name)
 
     def _lists(self, latest: Mapping[str, Digest | None]) -> str:
+        """The pages that are lists; the numbers of articles by month, for the next run."""
         remembered = self._plant.progress.get(_MONTHS)
-        counted = self._plant.listings.months(self._now)
-        stale, gone = stale_months(counted, None if remembered is None else remembered.fingerprint)
+        before: dict[str, int] = json.loads(remembered.fingerprint) if remembered else {}
+        counted = self._count_months(before)
+        stale = self._months | {slug for slug in counted if counted[slug] != before.get(slug)}
         months = months_of(counted)
         for month in months:
             if self._scope.everything or month.slug in stale:
                 self._pages.month(month)
-        for slug in gone:
+        for slug in set(before) - set(counted):
             self._pages.no_month(slug)
         for slug in self._topics if self._scope.everything else self._stale_topics:
             self._pages.topic(slug, self._stale_topics.get(slug, 0))
         self._pages.lists(months, latest)
         heads = [self._feeds.head(name) for name in self._live_feeds()]
         self._files.put("feeds/feeds.opml", opml(heads, self._plant.site))
-        return remember_months(counted)
+        return json.dumps(counted, sort_keys=True, separators=(",", ":"))
+
+    def _count_months(self, before: Mapping[str, int]) -> dict[str, int]:
+        """The number of articles in lists by month: of those months alone in which something changed, if that is all.
+
+        An article whose date moved is still counted in the month that it left, so the sum tells.
+        """
+        listings, counted = self._plant.listings, dict(before)
+        if not self._scope.everything:
+            counted |= {slug: listings.in_month(slug, self._now) for slug in self._months}
+            counted = {slug: number for slug, number in counted.items() if number}
+            if sum(counted.values()) == listings.listed(self._now):
+                return counted
+        return dict(listings.months(self._now))
 
     def _live_feeds(self) -> list[str]:
         newsletters = [newsletter_feed(newsletter.slug) for newsletter in self._plant.newsletters]

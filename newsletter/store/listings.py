@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, and_, func, select, tuple_
 
 from newsletter.model import Article, NoticeItem, Status
 from newsletter.store.database import Database
@@ -31,19 +31,24 @@ class Listings:
         with self._database.read() as connection:
             return int(connection.execute(select(func.coalesce(func.max(table.c.revision), 0))).scalar_one())
 
-    def changed(self, after: int, since: datetime, now: datetime) -> Iterator[tuple[Article, ...]]:
+    def changed(self, after: int, since: datetime, now: datetime) -> tuple[Article, ...]:
         """Every article, withdrawn or held back too, that changed after revision `after` or came free after `since`."""
-        freed = and_(table.c.publish_after > since, table.c.publish_after <= now)
-        yield from self._batches(or_(table.c.revision > after, freed))
+        keys = table.c
+        freed = and_(keys.publish_after > since, keys.publish_after <= now)
+        with self._database.read() as connection:  # two questions: each has an index of its own
+            ids = {
+                one
+                for each in (keys.revision > after, freed)
+                for one in connection.scalars(select(keys.id).where(each))
+            }
+        found = self.by_ids(ids)
+        return tuple(found[one] for one in sorted(found))
 
     def everything(self) -> Iterator[tuple[Article, ...]]:
-        """Every article, withdrawn or held back too, a few at a time."""
-        yield from self._batches(table.c.id != "")
-
-    def _batches(self, condition: ColumnElement[bool]) -> Iterator[tuple[Article, ...]]:
+        """Every article, withdrawn or held back too, by id, a few at a time."""
         last = ""
         while True:
-            query = select(table).where(condition, table.c.id > last).order_by(table.c.id).limit(_AT_ONCE)
+            query = select(table).where(table.c.id > last).order_by(table.c.id).limit(_AT_ONCE)
             with self._database.read() as connection:
                 found = tuple(article_of(row) for row in connection.execute(query))
             if not found:
@@ -75,13 +80,23 @@ class Listings:
         with self._database.read() as connection:
             return tuple(connection.execute(query).scalars())
 
-    def months(self, now: datetime) -> dict[str, tuple[int, int]]:
-        """Month (`2026-11`, in UTC) -> number of articles in lists, and the last revision of any; the newest first."""
+    def months(self, now: datetime) -> dict[str, int]:
+        """Month (`2026-11`, in UTC) -> number of articles in lists. Looks at every article."""
         with self._database.read() as connection:
             month = _month(connection)
-            query = select(month.label("month"), func.count().label("number"), func.max(table.c.revision).label("last"))
-            rows = connection.execute(query.where(_listed(now)).group_by(month).order_by(month.desc()))
-            return {row.month: (row.number, row.last) for row in rows}
+            query = select(month.label("month"), func.count().label("number")).where(_listed(now)).group_by(month)
+            return {row.month: row.number for row in connection.execute(query)}
+
+    def in_month(self, month: str, now: datetime) -> int:
+        """The number of articles in lists that were published in a month."""
+        return len(self.month_ids(month, now))
+
+    def listed(self, now: datetime) -> int:
+        """The number of articles in lists: all but the hidden ones, which are few and have indexes of their own."""
+        every = select(func.count()).select_from(table)
+        hidden = select(func.count()).select_from(_hidden(now).subquery())
+        with self._database.read() as connection:
+            return int(connection.execute(every).scalar_one()) - int(connection.execute(hidden).scalar_one())
 
     def month_ids(self, month: str, now: datetime) -> tuple[str, ...]:
         """The ids of the articles of a month in the order of publication, oldest first, but for retracted ones."""
@@ -99,14 +114,10 @@ class Listings:
 
     def topics_unlisted(self, now: datetime) -> dict[str, int]:
         """Topic -> how many of its articles stand in no list: held back, withdrawn or retracted."""
-        hidden = (
-            select(article_topic.c.slug, func.count().label("number"))
-            .join(table, table.c.id == article_topic.c.article_id)
-            .where(not_(_listed(now)))
-            .group_by(article_topic.c.slug)
-        )
+        query = select(article_topic.c.slug, func.count().label("number"))
+        query = query.where(article_topic.c.article_id.in_(_hidden(now)))
         with self._database.read() as connection:
-            return {row.slug: row.number for row in connection.execute(hidden)}
+            return {row.slug: row.number for row in connection.execute(query.group_by(article_topic.c.slug))}
 
     def topic_place(self, slug: str, article: Article) -> int:
         """How many articles stand before this one in `topic_ids`."""
@@ -137,6 +148,13 @@ class Listings:
 def _listed(now: datetime) -> ColumnElement[bool]:
     """Visible, and not retracted: what stands in lists."""
     return and_(visible(now), table.c.status != Status.RETRACTED.value)
+
+
+def _hidden(now: datetime) -> CompoundSelect[tuple[str]]:
+    """The ids of all that stand in no list."""
+    keys = table.c
+    gone = select(keys.id).where(keys.status.in_([Status.WITHDRAWN.value, Status.RETRACTED.value]))
+    return gone.union(select(keys.id).where(keys.publish_after > now))
 
 
 def _month(connection: Connection) -> ColumnElement[str]:

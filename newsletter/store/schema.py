@@ -76,7 +76,7 @@ article = Table(
     Column("source", Word, nullable=False),
     Column("key", Word, nullable=False),
     Column("raw_hash", String, nullable=False),
-    Column("status", String, nullable=False),
+    Column("status", String, nullable=False, index=True),
     Column("publish_after", UtcDateTime, index=True),
     Column("published", UtcDateTime, nullable=False),
     Column("published_precision", String, nullable=False),

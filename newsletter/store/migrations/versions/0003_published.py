@@ -24,6 +24,7 @@ def upgrade() -> None:
     op.add_column("article", sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False))
     op.create_index("ix_article_revision", "article", ["revision"])
     op.create_index("ix_article_publish_after", "article", ["publish_after"])
+    op.create_index("ix_article_status", "article", ["status"])
     op.drop_index("ix_article_published", "article")
     op.create_index("ix_article_lists", "article", ["published", "status", "publish_after", "revision", "id"])
     op.create_table(
@@ -134,6 +135,7 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_article_lists", "article")
     op.create_index("ix_article_published", "article", ["published"])
+    op.drop_index("ix_article_status", "article")
     op.drop_index("ix_article_publish_after", "article")
     op.drop_index("ix_article_revision", "article")
     op.drop_column("article", "revision")
