@@ -1,4 +1,4 @@
-# Six words: demo, test, run, format, bench, clean. Each builds the virtual environment first if it has to.
+# Seven words: demo, preview, test, run, format, bench, clean. Each builds the virtual environment first if it has to.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ DEMO_NOW := 2026-11-20T09:00:00Z
 CORE := newsletter/model.py,newsletter/errors.py,newsletter/periods.py,newsletter/audience.py,newsletter/similarity.py,newsletter/digest.py
 NEWSLETTER := $(BIN)/newsletter
 
-.PHONY: demo test run format bench clean
+.PHONY: demo preview test run format bench clean
 
 demo: $(VENV)/installed
 	@$(NEWSLETTER) ingest --now $(DEMO_NOW)
@@ -22,6 +22,10 @@ demo: $(VENV)/installed
 	@$(NEWSLETTER) publish --now $(DEMO_NOW)
 	@$(NEWSLETTER) deliver --now $(DEMO_NOW)
 	@$(NEWSLETTER) status --now $(DEMO_NOW)
+
+preview: $(VENV)/installed
+	@$(NEWSLETTER) ingest --now $(DEMO_NOW)
+	@$(NEWSLETTER) preview --now $(DEMO_NOW)
 
 run: $(VENV)/installed
 	@$(NEWSLETTER) run

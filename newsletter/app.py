@@ -8,11 +8,9 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from functools import cached_property
 from pathlib import Path
 from threading import Event
@@ -27,13 +25,17 @@ from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError,
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
+from newsletter.mail.check.expected import Expected
+from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
+from newsletter.mail.preview import Preview, make_preview, make_test, require_listed
 from newsletter.model import (
     Article,
     Claim,
     Consent,
     Digest,
+    Edition,
     Mailing,
     Message,
     Newsletter,
@@ -92,13 +94,11 @@ class PublishReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """One recipient's email: the message as sent, and its two parts."""
+class Proof:
+    """One edition of a digest as a made-up recipient would get it, and what the gate holds it to."""
 
-    newsletter: str
-    period: str
-    html: str
-    text: str
+    expected: Expected
+    edition: Edition
     message: bytes
 
 
@@ -261,7 +261,7 @@ class App:
             articles=self._articles,
             digests=self._digests,
             recipients=self._subscribers,
-            compile_mailing=lambda digest: compile_mailing(digest, self.site, self.templates),
+            compile_mailing=lambda digest: compile_mailing(digest, self.site, self.templates, editions=Edition),
             message_id=self._message_id,
         )
 
@@ -336,14 +336,53 @@ class App:
         return tuple(digest for digest in digests if not digest.empty)
 
     def preview(self, slug: str, period: str | None, now: datetime) -> Preview:
-        """The email of one digest as a made-up recipient gets it: the named period's, else the newest there is."""
-        newsletter = self._newsletter(slug)
-        digest = self._digest_for_preview(newsletter, period, now)
-        mailing = compile_mailing(digest, self.site, self.templates)
+        """One digest in every edition and for every audience, as a made-up reader gets it: the named period's, else the
+        newest there is. Dated by the digest, so that it is the same whenever it is looked at.
+        """
+        digest = self._digest_for_preview(self._newsletter(slug), period, now)
         reader = Subscriber(id="preview", address="reader@example.org", name="A Reader")
-        message = self._merge(mailing, reader, "<preview@example.org>", now)
-        html, text = _parts(message.data)
-        return Preview(newsletter=slug, period=mailing.period, html=html, text=text, message=message.data)
+        addressee = self._outsider(digest.planned, reader, digest.planned.due_at)
+        return make_preview(digest, self.site, self.templates, addressee)
+
+    def send_test(self, slug: str, period: str | None, address: str, choice: Choice, now: datetime) -> str:
+        """Send one edition of that digest to an address of `mail.test_recipients`; the period. It is recorded nowhere.
+
+        Raises UsageError for an address that is not listed, and a TransportError where it does not leave.
+        """
+        newsletter = self._newsletter(slug)
+        require_listed(address, self.config.mail.test_recipients)
+        digest = self._digest_for_preview(newsletter, period, now)
+        reader = Subscriber(id=f"test-{secrets.token_hex(16)}", address=address)  # nobody's, and another each time
+        message = make_test(digest, self.site, self.templates, self._outsider(digest.planned, reader, now), choice)
+        with closing(self._open_transport()) as transport:
+            transport.send(message)
+        return digest.planned.period
+
+    def _outsider(self, planned: PlannedDigest, reader: Subscriber, date: datetime) -> Addressee:
+        """Somebody who is no subscriber: the link to unsubscribe is well made and belongs to no subscription."""
+        return Addressee(
+            subscriber=reader,
+            message_id=self._message_id(planned.newsletter, planned.period, reader.id),
+            unsubscribe_token=self.tokens.unsubscribe(planned.newsletter, reader.id),
+            date=date,
+        )
+
+    def proofs(self, slug: str, period: str | None, now: datetime) -> tuple[Proof, ...]:
+        """Every edition of the digest that `preview` shows, for the gate."""
+        digest = self._digest_for_preview(self._newsletter(slug), period, now)
+        mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
+        return tuple(self._proof(digest, mailing, edition) for edition in Edition)
+
+    def _proof(self, digest: Digest, mailing: Mailing, edition: Edition) -> Proof:
+        """Dated by the digest, as a delivery is dated by itself: the same digest gives the same bytes."""
+        newsletter = digest.newsletter
+        reader = Subscriber(id="proof", address="proof-reader@example.org", name="A Reader")
+        addressee = self._outsider(digest.planned, reader, digest.planned.due_at)
+        choice = Choice(edition=edition)
+        message = merge(mailing, addressee, site=self.site, sender=newsletter.from_address, choice=choice)
+        text_only = edition is Edition.TEXT_ONLY
+        expected = Expected(newsletter=newsletter, site=self.site, digest=digest, text_only=text_only)
+        return Proof(expected=expected, edition=edition, message=message.data)
 
     def _digest_for_preview(self, newsletter: Newsletter, period: str | None, now: datetime) -> Digest:
         drafts = [draft.digest for draft in compose_due(newsletter, self._press, now)]
@@ -468,7 +507,7 @@ class App:
         deliveries = self._deliveries.counts()
         return Status(
             newsletters=tuple(self._status_of(each, deliveries.get(each.slug, {}), now) for each in self.newsletters),
-            articles=len(self._articles.visible(now)),
+            articles=self._plant.listings.count(now),
             quarantined=self._quarantine.entries(),
             last_tick=self._ticks.last(),
             refusal=self.refusal(now),
@@ -553,13 +592,6 @@ def _run_of(report: IngestReport, now: datetime, *, first: bool) -> SourceRun:
         quarantined=len(report.quarantined),
         problem=report.problem,
     )
-
-
-def _parts(data: bytes) -> tuple[str, str]:
-    message = message_from_bytes(data, policy=policy.default)
-    found = [message.get_body((kind,)) if isinstance(message, EmailMessage) else None for kind in ("html", "plain")]
-    html, text = ("" if part is None else str(part.get_content()) for part in found)
-    return html, text
 
 
 def _database_path(url: str) -> Path | None:

@@ -116,6 +116,9 @@ class MailConfig(_Part):
     from_name: Line = Field(description="the name that readers see as the sender")
     from_address: Address = Field(description="the sender's address")
     reply_to: Address = Field(description="an address that a person reads")
+    test_recipients: tuple[Address, ...] = Field(
+        (), strict=False, description='a list of addresses such as ["editor@example.org"], or []'
+    )
 
 
 class NewsletterConfig(_Part):

@@ -96,6 +96,10 @@ class MailError(NewsletterError):
     """The mailing must not be sent as it is."""
 
 
+class NothingToSend(MailError):
+    """What was chosen of a mailing leaves nothing to tell."""
+
+
 class HeaderError(MailError):
     """A value cannot stand in a header."""
 

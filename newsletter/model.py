@@ -5,6 +5,7 @@ Every `datetime` is aware and in UTC; tuples, not lists; a value that is not kno
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -257,6 +258,15 @@ class Audience(StrEnum):
     CAREGIVER = "caregiver"
     PERSON_WITH_MS = "person-with-ms"
     CLINICIAN = "clinician"
+
+
+class Edition(StrEnum):
+    """The form in which a reader gets an email."""
+
+    STANDARD = "standard"
+    LARGE_PRINT = "large-print"
+    COMPACT = "compact"  #: takeaways, each with its caveat, and nothing else
+    TEXT_ONLY = "text-only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -716,16 +726,23 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailing:
-    r"""A digest's email, rendered and inlined once.
+    """A digest's email, rendered and inlined once.
 
-    `template` is a whole message in wire form (CRLF, quoted-printable) in which every odd piece of
-    `template.split(b"\0")` is the name of an open slot; see `mail.merge`.
+    `template` holds every edition and audience that was asked for, as encoded fragments with open slots (`mail.fragments`);
+    `mail.merge` makes a message of it. `subject` is that of the whole digest. `warnings` are what the editor should know
+    before it goes out; they are said when it is compiled and kept nowhere. `fingerprint` stands for `template` where two
+    mailings are compared.
     """
 
     newsletter: str
     period: str
     subject: str
-    template: bytes
+    template: bytes = field(repr=False, compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", hashlib.sha256(self.template).hexdigest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

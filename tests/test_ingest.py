@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -353,16 +354,14 @@ def _everything_told(
     runs: list[tuple[str, list[tuple[int, ...]]]], at_once: int, empty_database: Path, path: Path
 ) -> tuple[object, ...]:
     shutil.copy(empty_database, path)
-    database = open_database(f"sqlite:///{path}")
-    shelf = _shelf(database)
-    with pytest.MonkeyPatch.context() as patch:
+    with closing(open_database(f"sqlite:///{path}")) as database, pytest.MonkeyPatch.context() as patch:
         patch.setattr(verb, "_AT_ONCE", at_once)
+        shelf = _shelf(database)
         reports = [ingest(_told_source(*run), shelf, now=NOW + timedelta(days=day)) for day, run in enumerate(runs)]
-    articles = sorted(shelf.articles.everything(), key=lambda each: each[0].id)
-    twins = [dict(shelf.twins.raw_hashes(slug, [f"key{number}" for number in range(12)])) for slug in ("here", "there")]
-    told = (reports, articles, _notices(shelf), _entries(shelf), twins)
-    database.close()
-    return told
+        articles = sorted(shelf.articles.everything(), key=lambda each: each[0].id)
+        keys = [f"key{number}" for number in range(12)]
+        twins = [dict(shelf.twins.raw_hashes(slug, keys)) for slug in ("here", "there")]
+        return (reports, articles, _notices(shelf), _entries(shelf), twins)
 
 
 def _told_source(slug: str, documents: list[tuple[int, ...]]) -> _Told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter import __version__
-from newsletter.cli import articles, check, operate, subscribers
+from newsletter.cli import articles, check, operate, preview, subscribers
 from newsletter.cli.base import Group
 
 
@@ -28,7 +28,7 @@ for command in (
     operate.deliver,
     operate.run,
     operate.status,
-    operate.preview,
+    preview.preview,
     check.check,
     subscribers.subscribers,
 ):

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.base import at, common_options, leave, print_json, progress, table
+from newsletter.cli.base import at, common_options, leave, opened, print_json, progress, table
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
-    from newsletter.app import App
+    from newsletter.app import App, Proof
     from newsletter.feeds.check.finding import Finding
     from newsletter.feeds.check.serving import Exchange
+    from newsletter.mail.check.finding import Finding as MailFinding
+    from newsletter.mail.check.words import Reading
 
 _FEW = 3  # findings of one kind that are shown of one file
 _PATIENCE = 10  # seconds for an answer of our own server on this machine
@@ -196,3 +198,121 @@ def _rows(findings: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
                 "",
                 f"and so in {times[kind] - _FEW} more places; --json tells all",
             )
+
+
+# -- mail -------------------------------------------------------------------------------------------------------------
+
+
+@check.command("mail")
+@click.argument("newsletter", required=False)
+@click.option("--period", default=None, help="Such as 2026-11-20, 2026-W47 or 2026-11; default: the newest digest.")
+@common_options
+def check_mail(
+    config_path: Path, as_json: bool, now: datetime | None, newsletter: str | None, period: str | None
+) -> None:
+    """Judge what would be sent: each edition of the newest digest, or a draft of what is due.
+
+    It judges the finished messages and changes nothing. Without NEWSLETTER every newsletter is judged.
+    """
+    with opened(config_path) as app:
+        slugs = [newsletter] if newsletter is not None else [each.slug for each in app.newsletters]
+        checked, none_yet = _checked(app, slugs, period, at(now))
+    if not checked:
+        raise UsageError(" ".join(none_yet))
+    if as_json:
+        print_json(_mail_told(checked, none_yet))
+    else:
+        _show_mail(checked, none_yet)
+    leave(1 if any(each.findings for each in checked) else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """One message and what was found in it. `readings` are of the articles in it."""
+
+    proof: Proof
+    findings: tuple[MailFinding, ...]
+    readings: tuple[Reading, ...]
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        expected = self.proof.expected
+        period = expected.digest.planned.period if expected.digest is not None else ""
+        return expected.newsletter.slug, period, self.proof.edition
+
+
+def _checked(
+    app: App, slugs: Sequence[str], period: str | None, now: datetime
+) -> tuple[tuple[_Checked, ...], tuple[str, ...]]:
+    """Every message with its findings, and why there is none of a newsletter."""
+    checked: list[_Checked] = []
+    none_yet: list[str] = []
+    for slug in slugs:
+        try:
+            checked += [_judged(proof) for proof in app.proofs(slug, period, now)]
+        except UsageError as error:
+            none_yet.append(f"{error.message}.")
+    return tuple(checked), tuple(none_yet)
+
+
+def _judged(proof: Proof) -> _Checked:
+    from newsletter.mail.check.message import check_message
+    from newsletter.mail.check.words import source_readings
+
+    findings = check_message(proof.message, expected=proof.expected)
+    return _Checked(proof=proof, findings=findings, readings=source_readings(proof.expected))
+
+
+def _mail_told(checked: Sequence[_Checked], none_yet: Sequence[str]) -> dict[str, Any]:
+    messages = []
+    for each in checked:
+        newsletter, period, edition = each.name
+        findings = [
+            {
+                "code": finding.code,
+                "severity": finding.severity,
+                "place": finding.place,
+                "message": finding.message,
+                "why": finding.why,
+            }
+            for finding in each.findings
+        ]
+        size = len(each.proof.message)
+        told = {"newsletter": newsletter, "period": period, "edition": edition, "bytes": size, "findings": findings}
+        messages.append(told | {"sources": each.readings})
+    errors, warnings = _mail_counts(checked)
+    return {"messages": messages, "none": none_yet, "errors": errors, "warnings": warnings}
+
+
+def _mail_counts(checked: Sequence[_Checked]) -> tuple[int, int]:
+    severities = Counter(str(finding.severity) for each in checked for finding in each.findings)
+    return severities["error"], severities["warning"]
+
+
+def _show_mail(checked: Sequence[_Checked], none_yet: Sequence[str]) -> None:
+    rows = list(_mail_rows(checked))
+    if rows:
+        table("Findings", ("severity", "code", "newsletter", "period", "edition", "place", "found"), rows)
+        for code, why in dict.fromkeys((finding.code, finding.why) for each in checked for finding in each.findings):
+            click.echo(f"{code}: {why}")
+    for reason in none_yet:
+        click.echo(reason)
+    grades = sorted({(each.title, each.grade) for one in checked for each in one.readings}, key=lambda pair: -pair[1])
+    if grades:
+        title, grade = grades[0]
+        click.echo(f'hardest source: "{title}" at grade {grade:g}; sources are measured and never changed')
+    errors, warnings = _mail_counts(checked)
+    click.echo(f"{len(checked)} messages checked: {errors} errors, {warnings} warnings")
+
+
+def _mail_rows(checked: Sequence[_Checked]) -> Iterator[tuple[str, ...]]:
+    """For people: what several editions of a digest share is told once."""
+    editions: dict[tuple[str, str, MailFinding], list[str]] = {}
+    for each in checked:
+        newsletter, period, edition = each.name
+        for finding in each.findings:
+            editions.setdefault((newsletter, period, finding), []).append(edition)
+    numbers = Counter(each.name[:2] for each in checked)
+    for (newsletter, period, finding), found_in in editions.items():
+        which = "all" if len(found_in) == numbers[newsletter, period] else ", ".join(found_in)
+        yield finding.severity, finding.code, newsletter, period, which, finding.place, finding.message

@@ -156,31 +156,6 @@ def status(config_path: Path, as_json: bool, now: datetime | None) -> None:
     _where(config)
 
 
-@click.command()
-@click.argument("newsletter")
-@click.option("--period", default=None, help="Such as 2026-11-20, 2026-W47 or 2026-11; default: the newest digest.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write to.")
-@common_options
-def preview(
-    config_path: Path, as_json: bool, now: datetime | None, newsletter: str, period: str | None, out: Path
-) -> None:
-    """Write one recipient's email as digest.html, digest.txt and digest.eml."""
-    with opened(config_path) as app:
-        shown = app.preview(newsletter, period, at(now))
-    out.mkdir(parents=True, exist_ok=True)
-    files = {
-        "digest.html": shown.html.encode(),
-        "digest.txt": shown.text.encode(),
-        "digest.eml": shown.message,
-    }
-    for name, data in files.items():
-        (out / name).write_bytes(data)
-    if as_json:
-        print_json({"newsletter": shown.newsletter, "period": shown.period, "files": [str(out / n) for n in files]})
-    else:
-        click.echo(f"{shown.newsletter} {shown.period}: wrote {', '.join(str(out / name) for name in files)}")
-
-
 def _local(moment: datetime, zone: str) -> str:
     from zoneinfo import ZoneInfo
 

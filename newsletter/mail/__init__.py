@@ -2,4 +2,12 @@
 
 from __future__ import annotations
 
-REQUIRED_TEMPLATES = ("mail/digest.html", "mail/inline.css", "mail/kept.css")  #: what a mailing is made of
+#: what mailings are made of
+REQUIRED_TEMPLATES = (
+    "mail/base.html",
+    "mail/digest.html",
+    "mail/note.html",
+    "mail/inline.css",
+    "mail/large.css",
+    "mail/kept.css",
+)

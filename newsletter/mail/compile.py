@@ -3,135 +3,248 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from urllib.parse import quote
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from newsletter.errors import HeaderError, MailError
-from newsletter.mail import encode, headers, wording
-from newsletter.mail.encode import Part, Slot
+from newsletter.errors import MailError
+from newsletter.mail import fields, headers, wording
+from newsletter.mail.choice import for_audience
+from newsletter.mail.cut import Marks, Strip, cut_page, cut_text
+from newsletter.mail.fields import require_sendable
+from newsletter.mail.fragments import Axis, Bundle, Forms, Fragment, Skeleton, pack
 from newsletter.mail.inline import inline
-from newsletter.mail.letter import Letter, write_letter
-from newsletter.mail.text import write_text
-from newsletter.model import Digest, Mailing, Newsletter, Site
+from newsletter.mail.letter import Letter, clean, words, write_letter
+from newsletter.mail.message import message
+from newsletter.model import Audience, Digest, Edition, Mailing, Site
 from newsletter.templating import Templates
 
 TEMPLATE = "mail/digest.html"
 
-TO = Slot("to")  #: the To field's value: name and address
-MESSAGE_ID = Slot("message-id")
-DATE = Slot("date")
-UNSUBSCRIBE = Slot("unsubscribe")  #: the unsubscribe URL, in a header
-UNSUBSCRIBE_TOKEN = Slot("unsubscribe-token")  #: the token alone, in a header's mailto link
-UNSUBSCRIBE_LINK = Slot("unsubscribe-link")  #: the unsubscribe URL, in a quoted-printable body
-
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
-_SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_SLUG_RULE = "letters, digits and hyphens"
+WARN_SIZE, LARGEST_SIZE = 75_000, 90_000  #: bytes of decoded HTML: mail readers cut what is longer
+_URL_SIZE = 200  #: bytes for an unsubscribe URL, more than any of ours
 
 
-def compile_mailing(digest: Digest, site: Site, templates: Templates) -> Mailing:
-    """The whole message in wire form. The same digest, site and templates give the same bytes.
+def compile_mailing(
+    digest: Digest,
+    site: Site,
+    templates: Templates,
+    *,
+    editions: Iterable[Edition] = (Edition.STANDARD,),
+    audiences: Iterable[Audience] = (),
+) -> Mailing:
+    """The message in wire form, in every edition asked for and for the newsletter's audience and every other asked for.
 
-    Raises MailError for an empty digest and for a site or newsletter that lacks what every email must say;
-    InlineError and TemplateError for a template that cannot be used.
+    The same digest, site and templates give the same bytes.
+    Raises MailError for an empty digest, for one that cannot be made small enough, and for a site or newsletter that
+    lacks what every email must say; InlineError and TemplateError for a template that cannot be used.
     """
     newsletter = digest.newsletter
-    _require_sendable(digest, site)
+    require_sendable(newsletter, site, _where(digest))
+    fields.require_slug(_where(digest), "period", digest.planned.period)
+    if digest.empty:
+        raise MailError(f"{_where(digest)}: the digest is empty; nobody is mailed nothing")
     # A hash over everything that can appear in the letter: no article can hold its own hash by design or by chance.
-    mark = "unsubscribe-" + hashlib.sha256(repr((digest, site)).encode(errors="replace")).hexdigest()[:32]
-    letter = write_letter(digest, site, unsubscribe_url=mark)
-    page = inline(templates.render(TEMPLATE, letter=letter, wording=_wording()))
-    if mark not in page:
-        raise MailError(f"template {TEMPLATE}: there is no unsubscribe link; put letter.unsubscribe_url into it")
-    boundary, body = encode.alternative(
-        Part(subtype=subtype, language=site.language, content=_encoded(text, mark))
-        for subtype, text in (("plain", write_text(letter)), ("html", page))
+    marks = Marks(secret=hashlib.sha256(repr((digest, site)).encode(errors="replace")).hexdigest()[:32])
+    wanted = tuple(dict.fromkeys(editions))
+    works = [
+        _compile(for_audience(digest, audience), edition, site, templates, marks)
+        for audience in dict.fromkeys((newsletter.audience, *audiences))
+        for edition in wanted
+    ]
+    bundle = Bundle(
+        articles=tuple(article.id for article in (*(item.article for item in digest.items), *digest.titles)),
+        always=bool(digest.notices),
+        skeletons=tuple(skeleton for skeleton, _ in works),
     )
-    fields = _fields(letter, newsletter, digest.planned.period, site, boundary)
     return Mailing(
         newsletter=newsletter.slug,
         period=digest.planned.period,
-        subject=letter.subject,
-        template="".join(fields).encode() + b"\r\n" + body,
+        subject=wording.subject(digest, len(bundle.articles)),
+        template=pack(bundle),
+        warnings=tuple(f"{_where(digest)}: {warning}" for _, warnings in works for warning in warnings),
     )
 
 
-def _encoded(text: str, mark: str) -> bytes:
-    return encode.quoted_printable(encode.with_slots(text, {mark: UNSUBSCRIBE_LINK}))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A letter with all titles, and both its parts in strips. There is no page in the text-only edition."""
+
+    letter: Letter
+    text: tuple[Strip, ...]
+    page: tuple[Strip, ...]
 
 
-def _wording() -> dict[str, str]:
-    """Our fixed words by their lower-case names, for templates."""
-    return {name.lower(): text for name, text in vars(wording).items() if name.isupper() and isinstance(text, str)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What a page has room for. `size` is the most that any choice of articles can come to."""
+
+    size: int
+    brief: int = 0
+    most_titles: int
 
 
-def _require_sendable(digest: Digest, site: Site) -> None:
-    newsletter = digest.newsletter
-    where = f"newsletter {newsletter.slug}, {digest.planned.period}"
-    if digest.empty:
-        raise MailError(f"{where}: the digest is empty; nobody is mailed nothing")
-    needed = {
-        "site.postal_address": site.postal_address,
-        "site.contact": site.contact,
-        "newsletter.from_address": newsletter.from_address,
-        "newsletter.reply_to": newsletter.reply_to,
+def _compile(
+    digest: Digest, edition: Edition, site: Site, templates: Templates, marks: Marks
+) -> tuple[Skeleton, list[str]]:
+    whole = _draft(digest, edition, site, templates, marks, brief=False)
+    most_titles = min(digest.newsletter.title_items, len(digest.titles))
+    plan = _Plan(size=_size(whole.page, whole.letter, most_titles), most_titles=most_titles)
+    brief = whole
+    if plan.size > LARGEST_SIZE:
+        brief = _draft(digest, edition, site, templates, marks, brief=True)
+        plan = _fitting(whole, brief, plan, f"{_where(digest)}, {edition} edition")
+    told = _shortened(whole, brief, plan.brief)
+    skeleton = Skeleton(
+        edition=edition,
+        audience=digest.newsletter.audience,
+        pieces=message(_head(whole.letter, digest, site), told.text, told.page, site.language, marks),
+        words=_counted(whole, brief, plan.brief),
+        notice_words=words(*whole.letter.notices),
+        items=len(whole.letter.items),
+        most_titles=plan.most_titles,
+        brief=plan.brief,
+    )
+    return skeleton, list(_warnings(plan, whole, most_titles))
+
+
+def _draft(digest: Digest, edition: Edition, site: Site, templates: Templates, marks: Marks, *, brief: bool) -> _Draft:
+    titles = len(digest.titles)
+    letter = write_letter(
+        digest,
+        site,
+        unsubscribe_url=marks.unsubscribe_url,
+        edition=edition,
+        brief={item.article.id for item in digest.items} if brief else (),
+        most_titles=titles,
+    )
+    letter = replace(letter, rest=wording.rest_words(titles) if titles else "")
+    forms = _forms(digest, letter)
+    text = cut_text(letter, forms)
+    if edition is Edition.TEXT_ONLY:
+        return _Draft(letter=letter, text=text, page=())
+    page = render_page(marks.letter(letter), templates, marks.cut)
+    if marks.unsubscribe_url not in page:
+        raise MailError(f"template {TEMPLATE}: there is no unsubscribe link; put letter.unsubscribe_url into it")
+    strips = cut_page(page, marks, forms, TEMPLATE)
+    _require_cuts(strips, letter)
+    return _Draft(letter=letter, text=text, page=strips)
+
+
+def render_page(letter: Letter, templates: Templates, cut: Callable[[int], str]) -> str:
+    """The HTML part of a letter, inlined. Raises TemplateError and InlineError."""
+    page = templates.render(TEMPLATE, letter=letter, wording=wording.constants(), cut=cut)
+    return inline(page, sources=mail_sources(templates), template=TEMPLATE)
+
+
+def mail_sources(templates: Templates) -> Iterator[tuple[str, str]]:
+    """The templates that a page may come from, for messages that name a line."""
+    return ((name, text) for name, text in templates.sources() if name.startswith("mail/"))
+
+
+def _require_cuts(strips: Iterable[Strip], letter: Letter) -> None:
+    found = {strip.mask for strip in strips}
+    titles = {item.mask: item.title for item in letter.items} | {title.mask: title.title for title in letter.titles}
+    for mask, title in titles.items():
+        if mask not in found:
+            raise MailError(
+                f"template {TEMPLATE}: nothing is cut for {title!r}; put {{{{ cut(item.mask) }}}} on a line before "
+                "each item, and the same before each title"
+            )
+
+
+def _forms(digest: Digest, letter: Letter) -> dict[str, tuple[str, ...]]:
+    """Every form of the fields that hang on the choice, in the order of their axis."""
+    articles = (*(item.article for item in digest.items), *digest.titles)
+    summaries, firsts = range(len(articles) + 1), articles or (None,)
+    most = wording.minutes(words(*letter.notices, *letter.items, *letter.titles))
+    told = {
+        "subject": [wording.subject(digest, number) for number in summaries],
+        "counts": [f"{wording.counts(digest, number)}." for number in summaries],
+        "reading": [wording.reading_words(number) for number in range(1, most + 1)],
+        "preheader": [clean(wording.preheader(digest, first)) for first in firsts],
+        "opening": [clean(wording.opening(digest, first)) for first in firsts],
+        "rest": [wording.rest_words(number) for number in range(len(digest.titles) + 1)],
     }
-    for key, value in needed.items():
-        if not value.strip():
-            raise MailError(f"{where}: {key} is empty; an email must say who sends it and how to reach them")
-    headers.require_url("site.base_url", site.base_url)
-    if "://" in site.contact:
-        headers.require_url("site.contact", site.contact)
-    else:
-        headers.require_address("site.contact", site.contact)
-    patterns = (
-        ("site.language", site.language, _LANGUAGE, "a language tag such as en or pt-BR"),
-        ("newsletter.slug", newsletter.slug, _SLUG, _SLUG_RULE),
-        ("period", digest.planned.period, _SLUG, _SLUG_RULE),
+    return {name: tuple(forms) if len(set(forms)) > 1 else (forms[0],) for name, forms in told.items()}
+
+
+# -- size -------------------------------------------------------------------------------------------------------------
+
+
+def _size(page: Iterable[Strip], letter: Letter, most_titles: int) -> int:
+    """The most bytes that a page can come to, whatever is chosen, with CRLF and real links."""
+    fixed, titles = 0, {title.mask: 0 for title in letter.titles}
+    for strip in page:
+        links = sum(form.count(letter.unsubscribe_url) for form in strip.forms)
+        size = strip.size + max(form.count("\n") for form in strip.forms) + links * _URL_SIZE
+        if strip.mask in titles:
+            titles[strip.mask] += size
+        else:
+            fixed += size
+    return fixed + sum(sorted(titles.values(), reverse=True)[:most_titles])
+
+
+def _fitting(whole: _Draft, brief: _Draft, plan: _Plan, where: str) -> _Plan:
+    """Tell the last items briefly, one after another, then fewer titles, until a page is small enough."""
+    mask, size = 0, plan.size
+    for item in reversed(whole.letter.items):
+        mask |= item.mask
+        size = _size(_shortened(whole, brief, mask).page, whole.letter, plan.most_titles)
+        if size <= LARGEST_SIZE:
+            return _Plan(size=size, brief=mask, most_titles=plan.most_titles)
+    shortest = _shortened(whole, brief, mask)
+    for most_titles in reversed(range(plan.most_titles)):
+        size = _size(shortest.page, whole.letter, most_titles)
+        if size <= LARGEST_SIZE:
+            return _Plan(size=size, brief=mask, most_titles=most_titles)
+    raise MailError(
+        f"{where}: {size:,} bytes of HTML, told as briefly as can be; at most {LARGEST_SIZE:,} are right. "
+        "Lower full_items, or shorten the notices"
     )
-    for key, value, pattern, right in patterns:
-        if not pattern.fullmatch(value):
-            raise MailError(f"{where}: {key} is {value!r}; right would be {right}")
 
 
-def _fields(letter: Letter, newsletter: Newsletter, period: str, site: Site, boundary: str) -> list[str]:
-    """Every header field, in order (RFC 5322 3.6, RFC 2369, RFC 2919, RFC 3834, RFC 8058)."""
-    sender = headers.require_address("newsletter.from_address", newsletter.from_address)
-    reply_to = headers.require_address("newsletter.reply_to", newsletter.reply_to)
-    mailto = f"mailto:{quote(reply_to, safe='@')}"
-    domain = _ascii_domain(sender)
-    shown_title = "" if newsletter.discreet else letter.title
-    # RFC 8058 3.1: one press needs https; a site without it still has the links of RFC 2369
-    one_click = ["List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"] if site.base_url.startswith("https:") else []
-    return [
-        headers.mailbox_header("From", wording.from_name(newsletter), sender),
-        f"To: {TO}\r\n",
-        headers.mailbox_header("Reply-To", "", reply_to),
-        headers.text_header("Subject", letter.subject),
-        f"Date: {DATE}\r\n",
-        f"Message-ID: {MESSAGE_ID}\r\n",
-        headers.list_id_header(shown_title, f"{newsletter.slug}.{domain}"),
-        f"List-Unsubscribe: <{UNSUBSCRIBE}>,\r\n <{mailto}?subject=unsubscribe%20{UNSUBSCRIBE_TOKEN}>\r\n",
-        *one_click,
-        headers.structured_header("List-Archive", f"<{site.url()}>"),
-        headers.structured_header("List-Owner", f"<{letter.contact_url}>"),
-        headers.structured_header("List-Help", f"<{mailto}?subject=help>"),
-        "Auto-Submitted: auto-generated\r\n",
-        "X-Auto-Response-Suppress: OOF, AutoReply\r\n",
-        headers.structured_header("Feedback-ID", f"{newsletter.slug}:{period}:digest:{_sender_id(domain)}"),
-        "MIME-Version: 1.0\r\n",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n',
-    ]
+def _shortened(whole: _Draft, brief: _Draft, mask: int) -> _Draft:
+    """The whole draft with the items of `mask` as the brief one tells them."""
+    if not mask:
+        return whole
+    return replace(
+        whole,
+        text=tuple(short if long.mask & mask else long for long, short in zip(whole.text, brief.text, strict=True)),
+        page=tuple(short if long.mask & mask else long for long, short in zip(whole.page, brief.page, strict=True)),
+    )
 
 
-def _ascii_domain(address: str) -> str:
-    """The domain in the form that DNS knows (RFC 5890)."""
-    try:
-        return headers.domain_of(address).encode("idna").decode()
-    except UnicodeError as error:
-        raise HeaderError(f"newsletter.from_address: {address!r} has a domain that DNS cannot hold") from error
+def _counted(whole: _Draft, brief: _Draft, mask: int) -> tuple[int, ...]:
+    """The words of each article, items first."""
+    pairs = zip(whole.letter.items, brief.letter.items, strict=True)
+    items = (words(short if long.mask & mask else long) for long, short in pairs)
+    return (*items, *(words(title) for title in whole.letter.titles))
 
 
-def _sender_id(domain: str) -> str:
-    """5 to 15 characters that stay the same for all that a domain sends."""
-    return re.sub(r"[^a-z0-9]", "", domain.lower())[:15].ljust(5, "0")
+def _warnings(plan: _Plan, whole: _Draft, most_titles: int) -> Iterator[str]:
+    edition = whole.letter.edition
+    if plan.size >= WARN_SIZE:
+        yield f"{edition} edition: up to {plan.size:,} bytes of HTML; mail readers cut what passes 100,000"
+    if plan.brief:
+        number = wording.counted(plan.brief.bit_count(), "summary is", "summaries are")
+        yield f"{edition} edition: the last {number} told briefly, so that all fits into {LARGEST_SIZE:,} bytes"
+    if plan.most_titles < most_titles:
+        yield f"{edition} edition: {plan.most_titles} titles instead of {most_titles} fit into {LARGEST_SIZE:,} bytes"
+
+
+# -- bytes ------------------------------------------------------------------------------------------------------------
+
+
+def _head(letter: Letter, digest: Digest, site: Site) -> Iterator[Fragment | Forms]:
+    """The header fields; the subject has a form for each number of articles."""
+    for field in fields.of_digest(letter, digest.newsletter, digest.planned.period, site):
+        if field.startswith("Subject: "):
+            subjects = _forms(digest, letter)["subject"]
+            told = tuple(headers.text_header("Subject", subject).encode() for subject in subjects)
+            yield Forms(mask=0, axis=Axis.SUMMARIES, forms=told)
+        else:
+            yield Fragment(mask=0, content=field.encode())
+
+
+def _where(digest: Digest) -> str:
+    return f"newsletter {digest.newsletter.slug}, {digest.planned.period}"

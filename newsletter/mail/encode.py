@@ -1,12 +1,16 @@
-"""The bytes of a body: quoted-printable (RFC 2045 6.7) that leaves room for slots, and the two parts in one message."""
+"""The bytes of a body: quoted-printable (RFC 2045 6.7) that leaves room for slots.
+
+Each line of text is encoded alone, so what was encoded as whole lines can be joined without encoding it again.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 _LINE = 76
+_AS_IT_IS = re.compile(r"(?!From |\.)(?:[ -<>-~]{0,75}[!-<>-~])?")  #: a line that needs no encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +21,6 @@ class Slot:
 
     def __str__(self) -> str:
         return f"\0{self.name}\0"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One body part. `content` is encoded already."""
-
-    subtype: str
-    language: str
-    content: bytes
 
 
 def with_slots(text: str, marks: dict[str, Slot]) -> list[str | Slot]:
@@ -57,36 +52,41 @@ def quoted_printable(pieces: Iterable[str | Slot]) -> bytes:
             lines[-1].append(piece)
             continue
         first, *others = piece.replace("\r\n", "\n").split("\n")
-        lines[-1].extend(first)
-        lines.extend(list(other) for other in others)
-    return "\r\n".join("=\r\n".join(_physical_lines(line)) for line in lines).encode()
+        lines[-1].append(first)
+        lines.extend([other] for other in others)
+    return "\r\n".join(map(_line, lines)).encode()
 
 
 def quoted_printable_value(text: str) -> bytes:
     """What may take the place of a slot: lines that leave one octet for the soft line break after it."""
+    if text.isascii() and text.isprintable() and "=" not in text and " " not in text:  # as URLs are
+        chunks = [text[start : start + _LINE - 1] for start in range(0, len(text), _LINE - 1)]
+        if "." not in [chunk[0] for chunk in chunks]:
+            return "=\r\n".join(chunks).encode()
     return "=\r\n".join(_physical_lines([*text, ""])).encode()
 
 
-def alternative(parts: Iterable[Part]) -> tuple[str, bytes]:
-    """The boundary and the body of multipart/alternative (RFC 2046 5.1.4).
-
-    The boundary hangs on the content alone, so the same parts give the same bytes. It starts with `=_`, which
-    quoted-printable never holds.
-    """
-    sections = [_section(part) for part in parts]
-    boundary = "=_" + hashlib.sha256(b"".join(sections)).hexdigest()[:32]
-    mark = f"--{boundary}".encode()
-    body = b"".join(mark + b"\r\n" + section + b"\r\n" for section in sections) + mark + b"--\r\n"
-    return boundary, body
-
-
-def _section(part: Part) -> bytes:
-    head = (
-        f"Content-Type: text/{part.subtype}; charset=utf-8\r\n"
-        f"Content-Language: {part.language}\r\n"
-        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+def part_fields(subtype: str, language: str) -> str:
+    """The header fields of a text part (RFC 2045 5 and 6, RFC 3282)."""
+    return (
+        f"Content-Type: text/{subtype}; charset=utf-8\r\n"
+        f"Content-Language: {language}\r\n"
+        "Content-Transfer-Encoding: quoted-printable\r\n"
     )
-    return head.encode() + part.content
+
+
+def alternative_fields(boundary: str) -> str:
+    """The header field of a message of several parts that say the same (RFC 2046 5.1.4)."""
+    return f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+
+
+def _line(pieces: list[str | Slot]) -> str:
+    if len(pieces) == 1 and isinstance(pieces[0], str) and _AS_IT_IS.fullmatch(pieces[0]):
+        return pieces[0]
+    units: list[str | Slot] = []
+    for piece in pieces:
+        units.extend([piece] if isinstance(piece, Slot) else piece)
+    return "=\r\n".join(_physical_lines(units))
 
 
 def _physical_lines(units: list[str | Slot]) -> list[str]:

@@ -48,7 +48,8 @@ def require_address(where: str, address: str) -> str:
     found = _ADDRESS.fullmatch(address)
     invisible = any(unicodedata.category(character) in _INVISIBLE for character in address)
     # RFC 5321 4.5.3.1: 64 octets before the @, 254 in all
-    if not found or invisible or len(found["local"].encode()) > 64 or len(address.encode()) > 254:
+    # mail readers decode what looks like an encoded-word, wherever it stands, and would see another address
+    if not found or "=?" in address or invisible or len(found["local"].encode()) > 64 or len(address.encode()) > 254:
         raise HeaderError(f"{where}: this is not exactly one address; right would be one like name@example.org")
     return address
 

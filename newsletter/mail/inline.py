@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Iterable
+from enum import StrEnum
 from html.parser import HTMLParser
 
 import cssutils
@@ -28,25 +30,62 @@ _ANYWHERE = (
     (re.compile(r"\\"), "a backslash can hide an at-rule; write the character itself"),
 )
 _AT_RULE = re.compile(r"@[\w-]+")
+_KEPT = re.compile(r'<style data-premailer="ignore">(?P<rules>.*?)</style>', re.DOTALL)
+_LONGEST_KEPT = 16_384  #: characters: Gmail drops every rule of a page that keeps more
 _NAKED_CONDITION = re.compile(r"<!\[if", re.IGNORECASE)
 
 
-def inline(page: str) -> str:
+class Engine(StrEnum):
+    """Who does the work. Both give every element the same style."""
+
+    PREMAILER = "premailer"
+    CSS_INLINE = "css-inline"  #: many times as fast; needs the extra `css-inline`
+
+
+def inline(
+    page: str, *, engine: Engine = Engine.PREMAILER, sources: Iterable[tuple[str, str]] = (), template: str = ""
+) -> str:
     """The page with its rules as style attributes. Nothing is read from a file or a network.
 
-    Raises InlineError, naming the line of the rendered page, for what cannot be inlined without loss.
+    Raises InlineError for what cannot be inlined without loss. It names the template's file and line where the text at
+    fault stands in one of `sources`, as (name, text), and the line of the rendered page in any case.
     """
-    _Refusals().check(page)
+    _Refusals(page, tuple(sources), template).check()
+    try:
+        return _by_css_inline(page) if engine is Engine.CSS_INLINE else _by_premailer(page)
+    except Exception as error:  # both raise whatever their parsers raise; none may stop the sender unnamed
+        where = f"template {template}: " if template else ""
+        raise InlineError(
+            f"{where}the rendered page: {engine} cannot inline it ({error}); simplify the rule"
+        ) from error
+
+
+def _by_premailer(page: str) -> str:
     with _LOCK:
         cssutils.util._defaultFetcher = _deny  # noqa: SLF001 - the only switch: premailer's own does not stop @import
         cssutils.log.setLevel(logging.CRITICAL)
         premailer.cache.cache.clear()
         try:
             return str(_premailer(page).transform(pretty_print=False))
-        except Exception as error:  # premailer raises whatever its parsers raise; none may stop the sender unnamed
-            raise InlineError(f"the rendered page: premailer cannot inline it ({error}); simplify the rule") from error
         finally:
             premailer.cache.cache.clear()
+
+
+def _by_css_inline(page: str) -> str:
+    """Kept style sheets are taken out and put back, because css-inline would inline their rules too."""
+    import css_inline  # noqa: PLC0415 - an optional library
+
+    kept: list[str] = []
+
+    def taken(found: re.Match[str]) -> str:
+        kept.append(found["rules"])
+        return f"<!--kept {len(kept) - 1}-->"
+
+    worker = css_inline.CSSInliner(keep_style_tags=False, load_remote_stylesheets=False)
+    inlined = str(worker.inline(_KEPT.sub(taken, page)))
+    for number, rules in enumerate(kept):
+        inlined = inlined.replace(f"<!--kept {number}-->", f"<style>{rules}</style>", 1)
+    return inlined
 
 
 def _premailer(page: str) -> premailer.Premailer:
@@ -74,18 +113,20 @@ def _deny(url: str) -> None:
 class _Refusals(HTMLParser):
     """Reads a page once and raises at the first thing that premailer would lose, fetch or trip over."""
 
-    def __init__(self) -> None:
+    def __init__(self, page: str, sources: tuple[tuple[str, str], ...], template: str) -> None:
         super().__init__(convert_charrefs=True)
+        self._page, self._sources, self._template = page, sources, template
         self._style_kept: bool | None = None
+        self._kept = 0
 
-    def check(self, page: str) -> None:
-        if not page.startswith(_DOCTYPE):
+    def check(self) -> None:
+        if not self._page.startswith(_DOCTYPE):
             self._refuse(f"the page must begin with {_DOCTYPE} in exactly this form, or it is lost")
-        naked = _NAKED_CONDITION.search(page)
+        naked = _NAKED_CONDITION.search(self._page)
         if naked:
-            line = page.count("\n", 0, naked.start()) + 1
+            line = self._page.count("\n", 0, naked.start()) + 1
             self._refuse("<![if ...]> would be destroyed; write <!--[if !mso]><!--> ... <!--<![endif]-->", line=line)
-        self.feed(page)
+        self.feed(self._page)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -110,10 +151,23 @@ class _Refusals(HTMLParser):
             found = pattern.search(data)
             if found:
                 self._refuse(reason, line=first + data.count("\n", 0, found.start()))
+        self._kept += len(data) if self._style_kept else 0
+        if self._kept > _LONGEST_KEPT:
+            self._refuse(f"{self._kept:,} characters of kept rules; Gmail drops all where there are more than 16,384")
         found = None if self._style_kept else _AT_RULE.search(data)
         if found:
             reason = f'{found.group()} would be lost; move it to <style data-premailer="ignore">'
             self._refuse(reason, line=first + data.count("\n", 0, found.start()))
 
     def _refuse(self, reason: str, *, line: int | None = None) -> None:
-        raise InlineError(f"the rendered page, line {line or self.getpos()[0]}: {reason}")
+        number = line or self.getpos()[0]
+        raise InlineError(f"{self._origin(number)}the rendered page, line {number}: {reason}")
+
+    def _origin(self, number: int) -> str:
+        """Where in the templates a line of the page comes from; empty where none holds it."""
+        text = self._page.splitlines()[number - 1].strip()
+        for name, source in self._sources if text else ():
+            for place, line in enumerate(source.splitlines(), start=1):
+                if line.strip() == text:
+                    return f"template {name}, line {place}: "
+        return f"template {self._template}: " if self._template else ""

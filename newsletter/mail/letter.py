@@ -2,18 +2,31 @@
 
 Both parts are written from this and from nothing else, so they carry the same articles in the same order. Everything is
 clean text: no control character, no lone surrogate, no link that is not a web link.
+
+Each part of a letter that hangs on articles carries a `mask`: bit n stands for article n in the order of reading, items
+first, then titles. A part is told where one of its articles is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypedDict
 from urllib.parse import quote
 
+from newsletter.audience import sentences
 from newsletter.mail import wording
-from newsletter.model import Article, Audience, Digest, Item, NoticeItem, Rating, Site, Status
-from newsletter.templating import issue_words, local_date, long_date, rating_words, short_date, status_words
+from newsletter.model import Article, Audience, Digest, Edition, Item, NoticeItem, Rating, Site, Status
+from newsletter.templating import (
+    issue_words,
+    local_date,
+    long_date,
+    rating_shape,
+    rating_words,
+    short_date,
+    status_words,
+)
 
 _RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -24,24 +37,33 @@ _WEB_LINK = re.compile(r"https?://[^\s<>\"'\\]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """A labelled fact about a study. `url` is empty where there is nothing to open."""
+    """A labelled fact about a study. `url` is empty where there is nothing to open.
+
+    `shape` shows a rating beside its words; it is for the eye alone.
+    """
 
     label: str
     text: str
     url: str = ""
+    shape: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemText:
-    """An article as this letter tells it. `url` is empty for one that is gone from the site; so may any text be."""
+    """An article as this letter tells it. `url` is empty for one that is gone from the site; so may any text be.
 
+    Takeaway, advice and caveat are sentences. A `brief` item has its takeaway, its caveat and its link, and no more.
+    """
+
+    mask: int
     number: int
+    brief: bool
     title: str
     url: str
     notice_label: str
     notice: str
     takeaway_heading: str
-    takeaway: str
+    takeaway: tuple[str, ...]
     advice_heading: str
     advice: tuple[str, ...]
     care: str
@@ -53,13 +75,14 @@ class ItemText:
 class Section:
     """Items under one heading: a publication date, or "Also new to us"."""
 
+    mask: int
     heading: str
     items: tuple[ItemText, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeText:
-    """A notice as this letter tells it."""
+    """A notice as this letter tells it. It is for everybody."""
 
     title: str
     url: str
@@ -69,15 +92,16 @@ class NoticeText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TitleText:
-    """An article of which only the title is told."""
+    """An article of which only the title is told. In a table of contents there is no link."""
 
+    mask: int
     title: str
-    url: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """Everything that one mailing says. `unsubscribe_url` is a mark, put in the place of each recipient's link."""
+class Dress:
+    """What every email of ours says, whatever it is about. `unsubscribe_url` may be a mark, or empty."""
 
     language: str
     direction: str
@@ -85,15 +109,6 @@ class Letter:
     preheader: str
     title: str
     publisher: str
-    about_summaries: str
-    period: str
-    reading: str
-    contents: tuple[str, ...]
-    notices: tuple[NoticeText, ...]
-    sections: tuple[Section, ...]
-    titles: tuple[TitleText, ...]
-    rest: str
-    web_url: str
     unsubscribe_url: str
     reason: str
     sender: str
@@ -102,34 +117,112 @@ class Letter:
     contact_url: str
 
 
-def write_letter(digest: Digest, site: Site, *, unsubscribe_url: str) -> Letter:
-    """The letter of a digest. Pure: the same digest and site give the same letter."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter(Dress):
+    """Everything that one digest says to one audience in one edition."""
+
+    edition: Edition
+    opening: str
+    about_summaries: str
+    period: str
+    counts: str
+    reading: str
+    contents: tuple[TitleText, ...]
+    contents_mask: int
+    notices: tuple[NoticeText, ...]
+    sections: tuple[Section, ...]
+    titles: tuple[TitleText, ...]
+    titles_mask: int
+    rest: str
+    rest_mask: int
+    web_url: str
+
+    @property
+    def items(self) -> tuple[ItemText, ...]:
+        return tuple(item for section in self.sections for item in section.items)
+
+
+def write_letter(
+    digest: Digest,
+    site: Site,
+    *,
+    unsubscribe_url: str,
+    edition: Edition = Edition.STANDARD,
+    brief: Collection[str] = (),
+    most_titles: int | None = None,
+) -> Letter:
+    """The letter of a digest. Pure: the same digest and site give the same letter.
+
+    `brief` are ids of articles that are told briefly, for want of room. `most_titles` is the newsletter's own number
+    where it is not given.
+    """
     newsletter = digest.newsletter
-    sections = tuple(_sections(digest, site))
-    notices = tuple(_notice(item, site, newsletter.zone) for item in digest.notices)
-    shown = digest.titles[: newsletter.title_items]
-    titles = tuple(TitleText(title=clean(wording.article_heading(a)), url=_article_url(a, site)) for a in shown)
-    hidden = len(digest.titles) - len(shown)
+    told = {item.article.id for item in digest.items} if edition is Edition.COMPACT else brief
+    sections = tuple(_sections(digest, site, told))
     items = [item for section in sections for item in section.items]
+    notices = tuple(_notice(item, site, newsletter.zone) for item in digest.notices)
+    every = tuple(_title(article, len(items) + place, site) for place, article in enumerate(digest.titles))
+    titles = every[: newsletter.title_items if most_titles is None else most_titles]
+    hidden = len(every) - len(titles)
+    first = next(iter((*(item.article for item in digest.items), *digest.titles)), None)
+    number = len(items) + len(every)
     return Letter(
-        language=site.language,
-        direction="rtl" if site.language.partition("-")[0].casefold() in _RIGHT_TO_LEFT else "ltr",
-        subject=wording.subject(digest),
-        preheader=clean(wording.preheader(digest)),
-        title=clean(newsletter.title),
-        publisher=clean(site.title),
+        **dress(
+            site,
+            subject=wording.subject(digest, number),
+            preheader=clean(wording.preheader(digest, first)),
+            title=newsletter.title,
+            unsubscribe_url=unsubscribe_url,
+        ),
+        edition=edition,
+        opening=clean(wording.opening(digest, first)),
         about_summaries=wording.ABOUT_SUMMARIES,
         period=wording.period_words(digest),
-        reading=wording.reading_words(digest, _words(items, notices, titles)),
-        contents=(*(notice.title for notice in notices), *(item.title for item in items)),
+        counts=f"{wording.counts(digest, number)}.",
+        reading=wording.reading_words(wording.minutes(words(*notices, *items, *titles))),
+        contents=(*(TitleText(mask=0, title=told.title) for told in notices), *map(_contents_line, items)),
+        contents_mask=0 if notices else (1 << len(items)) - 1,
         notices=notices,
         sections=sections,
         titles=titles,
+        titles_mask=(1 << number) - (1 << len(items)),
         rest=wording.rest_words(hidden) if hidden else "",
+        rest_mask=1 << number,
         web_url=site.digest_url(newsletter.slug, digest.planned.period),
+    )
+
+
+class DressFields(TypedDict):
+    """The fields of a Dress, for what inherits them."""
+
+    language: str
+    direction: str
+    subject: str
+    preheader: str
+    title: str
+    publisher: str
+    unsubscribe_url: str
+    reason: str
+    sender: str
+    postal_address: tuple[str, ...]
+    contact: str
+    contact_url: str
+
+
+def dress(
+    site: Site, *, subject: str, preheader: str, title: str, unsubscribe_url: str, reason: str = ""
+) -> DressFields:
+    """What every email says; `title` is the newsletter's, `reason` why somebody gets it, if not as a subscriber."""
+    return DressFields(
+        language=site.language,
+        direction="rtl" if site.language.partition("-")[0].casefold() in _RIGHT_TO_LEFT else "ltr",
+        subject=subject,
+        preheader=preheader,
+        title=clean(title),
+        publisher=clean(site.title),
         unsubscribe_url=unsubscribe_url,
-        reason=f"You get this email because you asked for {clean(newsletter.title)}.",
-        sender=clean(f"Sent by {site.author}, {site.title}."),
+        reason=reason or wording.reason(clean(title)),
+        sender=clean(wording.sent_by(site.author, site.title)),
         postal_address=tuple(clean(line) for line in site.postal_address.splitlines() if clean(line)),
         contact=clean(site.contact),
         contact_url=site.contact if "://" in site.contact else f"mailto:{quote(site.contact, safe='@')}",
@@ -141,68 +234,100 @@ def clean(text: str) -> str:
     return _BROKEN.sub("\ufffd", re.sub(" {2,}", " ", _UNREADABLE.sub(" ", text))).strip()
 
 
-def _sections(digest: Digest, site: Site) -> Iterator[Section]:
+def words(*parts: ItemText | NoticeText | TitleText) -> int:
+    """How many words somebody reads who reads these, details left out."""
+    return sum(len(text.split()) for part in parts for text in _texts(part))
+
+
+def _texts(part: ItemText | NoticeText | TitleText) -> tuple[str, ...]:
+    match part:
+        case ItemText():
+            return (part.title, part.notice, *part.takeaway, *part.advice, *part.caveat)
+        case NoticeText():
+            return (part.title, part.text)
+        case _:
+            return (part.title,)
+
+
+def _contents_line(item: ItemText) -> TitleText:
+    return TitleText(mask=item.mask, title=item.title)
+
+
+def _title(article: Article, place: int, site: Site) -> TitleText:
+    return TitleText(mask=1 << place, title=_heading(article), url=_article_url(article, site))
+
+
+def _sections(digest: Digest, site: Site, brief: Collection[str]) -> Iterator[Section]:
     """The days in order, then the late items. Items are numbered through the whole letter."""
     groups = [(long_date(day.date), day.items) for day in digest.days]
     if digest.late:
         groups.append((wording.LATE_HEADING, digest.late))
-    number = 1
+    place, audience = 0, digest.newsletter.audience
     for heading, items in groups:
-        told = tuple(_item(item, number + place, digest.newsletter.audience, site) for place, item in enumerate(items))
-        yield Section(heading=heading, items=told)
-        number += len(items)
+        told = tuple(
+            _item(item, place + offset, audience, site, brief=item.article.id in brief)
+            for offset, item in enumerate(items)
+        )
+        yield Section(mask=(1 << place + len(items)) - (1 << place), heading=heading, items=told)
+        place += len(items)
 
 
 def _notice(item: NoticeItem, site: Site, zone: str) -> NoticeText:
     status = item.notice.status
     return NoticeText(
-        title=clean(wording.article_heading(item.article, status)),
+        title=_heading(item.article, status),
         url="" if status is Status.WITHDRAWN else _article_url(item.article, site),
         date=short_date(local_date(item.notice.published, zone)),
         text=clean(item.notice.text),
     )
 
 
-def _item(item: Item, number: int, audience: Audience, site: Site) -> ItemText:
+def _item(item: Item, place: int, audience: Audience, site: Site, *, brief: bool) -> ItemText:
     """What content and audience decide; the findings of a retracted study are not told again."""
     article = item.article
     told = article.status not in _FINDINGS_GONE
-    advice = item.advice if told else ()
-    heading = wording.advice_heading(audience, found=bool(advice)) if told else ""
-    caveat = article.summary.considerations if audience is Audience.CLINICIAN else item.caveat
+    advice = item.advice if told and not brief else ()
+    heading = wording.advice_heading(audience, found=bool(advice)) if told and not brief else ""
+    whole = audience is Audience.CLINICIAN and not brief
     return ItemText(
-        number=number,
-        title=clean(wording.article_heading(article)),
+        mask=1 << place,
+        number=place + 1,
+        brief=brief,
+        title=_heading(article),
         url=_article_url(article, site),
         notice_label=status_words(article.status),
         notice=clean(wording.notice_text(article)),
         takeaway_heading="" if advice else heading,
-        takeaway=clean(article.summary.key_takeaway) if told else "",
+        takeaway=_sentences((article.summary.key_takeaway,)) if told else (),
         advice_heading=heading if advice else "",
-        advice=tuple(clean(sentence) for sentence in advice),
+        advice=_sentences(advice),
         care=wording.CARE if told and audience is Audience.PERSON_WITH_MS else "",
-        caveat=tuple(clean(sentence) for sentence in caveat or article.summary.considerations),
-        details=tuple(_details(article, audience)),
+        caveat=_sentences((not whole and item.caveat) or article.summary.considerations),
+        details=() if brief else tuple(_details(article, audience)),
     )
+
+
+def _sentences(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(clean(sentence) for text in texts for sentence in sentences(text))
 
 
 def _details(article: Article, audience: Audience) -> Iterator[Detail]:
     summary, facts = article.summary, article.facts
     if article.status not in _FINDINGS_GONE:
-        yield _rating("Credibility", summary.credibility)
-        yield _rating("Interest", summary.interest)
+        yield _rating(wording.CREDIBILITY, summary.credibility)
+        yield _rating(wording.INTEREST, summary.interest)
     if summary.journal:
-        yield Detail(label="Study published in", text=clean(wording.journal_words(summary.journal)))
+        yield Detail(label=wording.JOURNAL, text=clean(wording.journal_words(summary.journal)))
     if facts.issue_date:
-        yield Detail(label="Study issue date", text=issue_words(facts.issue_date))
-    if summary.topics:
-        yield Detail(label="Topics", text=clean("; ".join(summary.topics)))
+        yield Detail(label=wording.ISSUE_DATE, text=issue_words(facts.issue_date))
+    if summary.topics and audience is Audience.CLINICIAN:
+        yield Detail(label=wording.TOPICS, text=clean("; ".join(summary.topics)))
     if audience is Audience.CLINICIAN:
         yield from _study(article)
 
 
 def _rating(label: str, rating: Rating | None) -> Detail:
-    return Detail(label=label, text=rating_words(rating))
+    return Detail(label=label, text=rating_words(rating), shape=rating_shape(rating) if rating else "")
 
 
 def _study(article: Article) -> Iterator[Detail]:
@@ -210,21 +335,17 @@ def _study(article: Article) -> Iterator[Detail]:
     facts = article.facts
     if facts.doi:
         doi = clean(facts.doi)
-        yield Detail(label="Study", text=f"doi:{doi}", url=f"https://doi.org/{quote(doi, safe='/():;.')}")
+        yield Detail(label=wording.STUDY, text=f"doi:{doi}", url=f"https://doi.org/{quote(doi, safe='/():;.')}")
     elif facts.source_url and _WEB_LINK.fullmatch(facts.source_url):
-        yield Detail(label="Study", text=f"The study behind “{clean(article.title)}”", url=facts.source_url)
+        yield Detail(label=wording.STUDY, text=wording.study_words(clean(article.title)), url=facts.source_url)
     if facts.pmid:
-        yield Detail(label="PubMed ID", text=clean(facts.pmid))
+        yield Detail(label=wording.PUBMED_ID, text=clean(facts.pmid))
+
+
+def _heading(article: Article, status: Status | None = None) -> str:
+    return clean(wording.article_heading(article, status)) or wording.UNTITLED
 
 
 def _article_url(article: Article, site: Site) -> str:
     """A withdrawn article has no page any more."""
     return "" if article.status is Status.WITHDRAWN else site.article_url(article.slug)
-
-
-def _words(items: list[ItemText], notices: tuple[NoticeText, ...], titles: tuple[TitleText, ...]) -> int:
-    """How many words somebody reads who reads it all but the details."""
-    texts = [text for item in items for text in (item.title, item.notice, item.takeaway, *item.advice, *item.caveat)]
-    texts += [text for notice in notices for text in (notice.title, notice.text)]
-    texts += [title.title for title in titles]
-    return sum(len(text.split()) for text in texts)

@@ -1,72 +1,158 @@
-"""One recipient's message: the mailing's bytes joined with what is theirs. No template, no encoder, no clock."""
+"""One recipient's message: the mailing's bytes joined with what is theirs. No template, no encoder, no clock.
+
+What recipients with the same choice share is joined once and kept at hand; theirs alone are a handful of short values.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
-from newsletter.errors import HeaderError, MailError
-from newsletter.mail.compile import DATE, MESSAGE_ID, TO, UNSUBSCRIBE, UNSUBSCRIBE_LINK, UNSUBSCRIBE_TOKEN
+from newsletter.errors import HeaderError, MailError, NothingToSend
+from newsletter.mail.choice import EVERYTHING, Choice
 from newsletter.mail.encode import quoted_printable_value
-from newsletter.mail.headers import mailbox, require_address, require_url
+from newsletter.mail.fields import (
+    CONFIRM_LINK,
+    DATE,
+    MESSAGE_ID,
+    SLOTS,
+    TO,
+    UNSUBSCRIBE,
+    UNSUBSCRIBE_LINK,
+    UNSUBSCRIBE_TOKEN,
+)
+from newsletter.mail.fragments import Bundle, join, unpack
+from newsletter.mail.headers import LINE, mailbox, require_address, require_url
 from newsletter.model import Mailing, Message, Site, Subscriber
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}@[A-Za-z0-9.-]{1,250}>")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,512}")
+_PLAIN_ADDRESS = re.compile(
+    r"(?=[^@]{1,64}@.{1,63}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]+[.-])*[A-Za-z0-9]+"
+)
+_PLAIN_NAME = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
+_PLAIN_LINE = LINE - len("To:  <>")  #: for a name and an address
+
+_MAILINGS, _CHOICES = 8, 256  #: how many are kept at hand; a choice is as large as its message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:
-    """Whom a message is for, and what is theirs alone. `date` is aware; it is when the message was first made."""
+    """Whom a message is for, and what is theirs alone. `date` is aware; it is when the message was first made.
+
+    `confirm_token` is for emails that ask for a confirmation.
+    """
 
     subscriber: Subscriber
     message_id: str
     unsubscribe_token: str
     date: datetime
+    confirm_token: str = ""
 
 
-def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str) -> Message:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A choice, joined: fixed bytes, and between each two of them the slot to be filled."""
+
+    fixed: tuple[bytes, ...]
+    slots: tuple[str, ...]
+
+
+def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, choice: Choice = EVERYTHING) -> Message:
     """The message to exactly one recipient; `sender` is the envelope's return address.
 
-    Raises HeaderError for an address that is not exactly one, and for any value that could begin another header field
-    or another link; MailError for a mailing that asks for a slot nobody knows.
+    Raises NothingToSend where `choice` leaves nothing; HeaderError for an address that is not exactly one, and for any
+    value that could begin another header field or another link; MailError for a choice that was not compiled.
     """
-    require_address("envelope sender", sender)
-    pieces = mailing.template.split(b"\0")
-    pieces[1::2] = _fillings(pieces[1::2], _values(addressee, site))
+    ready = prepare(mailing, choice)
+    values = values_of(addressee, site)
+    pieces = [b""] * (2 * len(ready.slots) + 1)
+    pieces[::2] = ready.fixed
+    try:
+        pieces[1::2] = [values[slot] for slot in ready.slots]
+    except KeyError as error:
+        raise MailError(f"mailing: nothing is given for the slot {error.args[0]!r}") from error
     return Message(
-        sender=sender,
+        sender=_sender(sender),
         recipient=addressee.subscriber.address,
         message_id=addressee.message_id,
         data=b"".join(pieces),
     )
 
 
-def _values(addressee: Addressee, site: Site) -> dict[bytes, bytes]:
+@lru_cache(_CHOICES)
+def prepare(mailing: Mailing, choice: Choice = EVERYTHING) -> Ready:
+    """What all recipients with the same choice share. Raises NothingToSend and MailError as `merge` does."""
+    bundle = _bundle(mailing)
+    chosen = bundle.mask(choice.articles)
+    if not chosen and not bundle.always:
+        raise NothingToSend(f"newsletter {mailing.newsletter}, {mailing.period}: nothing of it was chosen")
+    pieces = join(bundle.skeleton(choice.edition, choice.audience), chosen).split(b"\0")
+    slots = tuple(piece.decode(errors="replace") for piece in pieces[1::2])
+    unknown = set(slots).difference(SLOTS)
+    if unknown:
+        raise MailError(f"mailing: there is no slot named {min(unknown)!r}")
+    return Ready(fixed=tuple(pieces[::2]), slots=slots)
+
+
+@lru_cache(_MAILINGS)
+def _bundle(mailing: Mailing) -> Bundle:
+    return unpack(mailing.template)
+
+
+def values_of(addressee: Addressee, site: Site) -> dict[str, bytes]:
     """What stands in each slot, by the slot's name."""
-    subscriber, token = addressee.subscriber, addressee.unsubscribe_token
-    if not _TOKEN.fullmatch(token):
-        raise HeaderError("unsubscribe token: right would be 1 to 512 of A-Z a-z 0-9 . _ ~ -")
     if not _MESSAGE_ID.fullmatch(addressee.message_id):
         raise HeaderError("Message-ID: right would be one id such as <abc@example.org>")
     if addressee.date.utcoffset() is None:
         raise HeaderError("Date: an aware datetime is required, so that the zone is known")
-    url = require_url("site.base_url", site.url(f"unsubscribe/{token}"))
+    token = _checked(addressee.unsubscribe_token, "unsubscribe")
+    url = f"{_path(site.base_url, 'unsubscribe')}{token}"
     values = {
-        TO: mailbox("To", subscriber.name, subscriber.address),
-        MESSAGE_ID: addressee.message_id,
-        DATE: format_datetime(addressee.date),
-        UNSUBSCRIBE: url,
-        UNSUBSCRIBE_TOKEN: token,
+        TO.name: to_field(addressee.subscriber).encode(),
+        MESSAGE_ID.name: addressee.message_id.encode(),
+        DATE.name: _date(addressee.date),
+        UNSUBSCRIBE.name: url.encode(),
+        UNSUBSCRIBE_TOKEN.name: token.encode(),
+        UNSUBSCRIBE_LINK.name: quoted_printable_value(url),
     }
-    filled = {slot.name.encode(): value.encode() for slot, value in values.items()}
-    return filled | {UNSUBSCRIBE_LINK.name.encode(): quoted_printable_value(url)}
+    if addressee.confirm_token:
+        confirm = f"{_path(site.base_url, 'confirm')}{_checked(addressee.confirm_token, 'confirm')}"
+        values[CONFIRM_LINK.name] = quoted_printable_value(confirm)
+    return values
 
 
-def _fillings(names: list[bytes], values: dict[bytes, bytes]) -> list[bytes]:
-    try:
-        return [values[name] for name in names]
-    except KeyError as error:
-        raise MailError(f"mailing: there is no slot named {error.args[0].decode(errors='replace')!r}") from error
+def to_field(subscriber: Subscriber) -> str:
+    """The value of To, folded. What most people are called and have for an address needs no closer look."""
+    name, address = subscriber.name, subscriber.address
+    if _PLAIN_ADDRESS.fullmatch(address):
+        if not name:
+            return address
+        if len(name) + len(address) <= _PLAIN_LINE and _PLAIN_NAME.fullmatch(name):
+            return f"{name} <{address}>"
+    return mailbox("To", name, address)
+
+
+def _checked(token: str, kind: str) -> str:
+    if not _TOKEN.fullmatch(token):
+        raise HeaderError(f"{kind} token: right would be 1 to 512 of A-Z a-z 0-9 . _ ~ -")
+    return token
+
+
+@lru_cache(_MAILINGS)
+def _path(base_url: str, kind: str) -> str:
+    return require_url("site.base_url", f"{base_url}/{kind}/")
+
+
+@lru_cache(_MAILINGS)
+def _sender(address: str) -> str:
+    return require_address("envelope sender", address)
+
+
+@lru_cache(_CHOICES)
+def _date(moment: datetime) -> bytes:
+    """In UTC: the same moment gives the same bytes."""
+    return format_datetime(moment.astimezone(UTC)).encode()

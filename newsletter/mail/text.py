@@ -1,114 +1,158 @@
 """The text part: an edition of its own, written from the letter and not scraped from the HTML.
 
-Lines of at most 72 characters, each URL alone on its line and whole, headings in plain words, items numbered.
+Lines of at most 72 characters, each URL alone on its line and whole, headings in plain words, items numbered. It is
+written in blocks of whole lines, so that a mailing can leave out those of articles that somebody did not choose.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from newsletter.mail import wording
-from newsletter.mail.letter import ItemText, Letter, NoticeText
+from newsletter.mail.fragments import number
+from newsletter.mail.letter import Dress, ItemText, Letter, NoticeText
+from newsletter.model import Edition
 
 _WIDTH = 72
 _SIGNATURE = "-- "  # RFC 3676 4.3: mail readers fold away what follows
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Whole lines of text, for the articles of `mask` or for all where it is 0.
+
+    `field` names the letter's field of which nothing but this block is made. A `numbered` block begins with a number.
+    """
+
+    mask: int = 0
+    text: str
+    field: str = ""
+    numbered: bool = False
+
+
 def write_text(letter: Letter) -> str:
     """The whole text part. Lines end with LF."""
-    blocks = [
-        *_head(letter),
-        *_contents(letter),
-        *_notices(letter),
-        *_items(letter),
-        *_titles(letter),
-    ]
-    return "\n\n".join(blocks) + f"\n\n{_SIGNATURE}\n" + "\n\n".join(_foot(letter)) + "\n"
+    return "".join(block.text for block in blocks(letter))
 
 
-def _head(letter: Letter) -> Iterator[str]:
-    yield _underlined(letter.title)
-    yield _wrapped(letter.period)
-    yield _wrapped(letter.about_summaries)
-    yield _wrapped(f"{letter.reading}.")
-    yield _linked("Read this digest on the web:", letter.web_url)
-    yield _linked("Unsubscribe:", letter.unsubscribe_url)
-
-
-def _contents(letter: Letter) -> Iterator[str]:
-    if letter.contents:
-        yield _underlined(wording.CONTENTS_HEADING)
-        yield "\n".join(_wrapped(title, mark="* ") for title in letter.contents)
-
-
-def _notices(letter: Letter) -> Iterator[str]:
+def blocks(letter: Letter) -> Iterator[Block]:
+    """The text part in blocks, in order."""
+    yield Block(text=_paragraphs(underlined(letter.title), wrapped(letter.period)))
+    if letter.opening:
+        mask = letter.contents_mask
+        yield Block(mask=mask, field="opening", text=field_text("opening", letter.opening, letter))
+    yield Block(text=_paragraphs(wrapped(letter.about_summaries)))
+    for field, value in (("counts", letter.counts), ("reading", letter.reading)):
+        yield Block(field=field, text=field_text(field, value, letter))
+    yield Block(text=_paragraphs(*_links(letter)))
+    yield from _contents(letter)
     if letter.notices:
-        yield _underlined(wording.NOTICES_HEADING)
-        for notice in letter.notices:
-            yield from _notice(notice)
-        yield _wrapped(wording.NOTICE_CARE)
-
-
-def _notice(notice: NoticeText) -> Iterator[str]:
-    yield _linked(notice.title, notice.url)
-    yield _wrapped(f"{notice.date}. {notice.text}")
-
-
-def _items(letter: Letter) -> Iterator[str]:
+        yield Block(text=_paragraphs(*_notices(letter.notices)))
     for section in letter.sections:
-        yield _underlined(section.heading)
+        yield Block(mask=section.mask, text=_paragraphs(underlined(section.heading)))
         for item in section.items:
-            yield from _item(item)
+            yield Block(mask=item.mask, text=_paragraphs(*_item(item)), numbered=True)
+    yield from _titles(letter)
+    yield Block(text=f"{_SIGNATURE}\n" + "\n\n".join((*_about(letter), *foot(letter))) + "\n")
+
+
+def field_text(field: str, value: str, letter: Letter) -> str:
+    """The block of one field of a letter."""
+    match field:
+        case "counts":
+            return f"{wrapped(value)}\n"
+        case "rest":
+            return _paragraphs(linked(f"{value}:", letter.web_url))
+        case _:
+            return _paragraphs(wrapped(value))
+
+
+def foot(dress: Dress) -> Iterator[str]:
+    """Who sends this and why, and how to end it: the last paragraphs of every email."""
+    yield wrapped(dress.reason)
+    if dress.unsubscribe_url:
+        yield linked(f"{wording.UNSUBSCRIBE_AT_ONCE}:", dress.unsubscribe_url)
+    yield "\n".join(wrapped(line) for line in (dress.sender, *dress.postal_address))
+    yield linked(f"{wording.WRITE_TO_US}:", dress.contact)
+
+
+def _links(letter: Letter) -> Iterator[str]:
+    yield linked(f"{wording.READ_ON_WEB}:", letter.web_url)
+    yield linked(f"{wording.UNSUBSCRIBE}:", letter.unsubscribe_url)
+
+
+def _contents(letter: Letter) -> Iterator[Block]:
+    if letter.contents:
+        mask = letter.contents_mask
+        yield Block(mask=mask, text=_paragraphs(underlined(wording.CONTENTS_HEADING)))
+        for line in letter.contents:
+            yield Block(mask=line.mask, text=f"{wrapped(line.title, mark='* ')}\n")
+        yield Block(mask=mask, text="\n")
+
+
+def _notices(notices: Iterable[NoticeText]) -> Iterator[str]:
+    yield underlined(wording.NOTICES_HEADING)
+    for notice in notices:
+        yield linked(notice.title, notice.url)
+        yield wrapped(f"{notice.date}. {notice.text}")
+    yield wrapped(wording.NOTICE_CARE)
 
 
 def _item(item: ItemText) -> Iterator[str]:
-    yield _linked(f"{item.number}. {item.title}", item.url)
+    yield linked(item.title, item.url, mark=number(item.number))
     if item.notice:
-        yield _wrapped(f"{item.notice_label}: {item.notice}")
+        yield wrapped(f"{item.notice_label}: {item.notice}")
     if item.takeaway:
-        heading = f"{item.takeaway_heading}:\n" if item.takeaway_heading else ""
-        yield heading + _wrapped(item.takeaway)
+        yield _headed(item.takeaway_heading, item.takeaway)
     if item.advice:
-        yield f"{item.advice_heading}:\n{_wrapped(' '.join(item.advice))}"
+        yield _headed(item.advice_heading, item.advice)
     if item.care:
-        yield _wrapped(item.care)
-    yield f"{wording.CAVEAT_HEADING}:\n{_wrapped(' '.join(item.caveat))}"
-    details = "\n".join(_linked(f"{detail.label}: {detail.text}", detail.url) for detail in item.details)
-    if details:
-        yield details
+        yield wrapped(item.care)
+    yield _headed(wording.CAVEAT_HEADING, item.caveat)
+    if item.details:
+        yield "\n".join(linked(f"{detail.label}: {detail.text}", detail.url) for detail in item.details)
 
 
-def _titles(letter: Letter) -> Iterator[str]:
+def _titles(letter: Letter) -> Iterator[Block]:
     if letter.titles:
-        yield _underlined(wording.TITLES_HEADING)
+        yield Block(mask=letter.titles_mask, text=_paragraphs(underlined(wording.TITLES_HEADING)))
         for title in letter.titles:
-            yield _linked(title.title, title.url)
+            yield Block(mask=title.mask, text=_paragraphs(linked(title.title, title.url)))
     if letter.rest:
-        yield _linked(f"{letter.rest}:", letter.web_url)
+        yield Block(mask=letter.rest_mask, field="rest", text=field_text("rest", letter.rest, letter))
 
 
-def _foot(letter: Letter) -> Iterator[str]:
-    yield _underlined(wording.ABOUT_HEADING)
-    yield _wrapped(wording.DISCLAIMER)
-    yield _wrapped(wording.RATINGS)
-    yield _wrapped(wording.NO_TRACKING)
-    yield _wrapped(letter.reason)
-    yield _linked("Unsubscribe with one press:", letter.unsubscribe_url)
-    yield "\n".join(_wrapped(line) for line in (letter.sender, *letter.postal_address))
-    yield _linked("Write to us:", letter.contact)
+def _about(letter: Letter) -> Iterator[str]:
+    yield underlined(wording.ABOUT_HEADING)
+    yield wrapped(wording.DISCLAIMER)
+    if letter.edition is not Edition.COMPACT:
+        yield wrapped(wording.RATINGS)
+    yield wrapped(wording.NO_TRACKING)
 
 
-def _underlined(text: str) -> str:
-    wrapped = _wrapped(text)
-    return f"{wrapped}\n{'-' * max(map(len, wrapped.splitlines()))}"
+def _paragraphs(*texts: str) -> str:
+    return "".join(f"{text}\n\n" for text in texts)
 
 
-def _linked(text: str, url: str) -> str:
-    return _wrapped(text) + (f"\n{url}" if url else "")
+def _headed(heading: str, sentences: Iterable[str]) -> str:
+    text = wrapped(" ".join(sentences))
+    return f"{heading}:\n{text}" if heading else text
 
 
-def _wrapped(text: str, *, mark: str = "") -> str:
+def underlined(text: str) -> str:
+    """A heading."""
+    lines = wrapped(text)
+    return f"{lines}\n{'-' * max(map(len, lines.splitlines()), default=0)}"
+
+
+def linked(text: str, url: str, *, mark: str = "") -> str:
+    """Words, and under them the whole address, alone on its line; the words alone where there is none."""
+    return wrapped(text, mark=mark) + (f"\n{url}" if url else "")
+
+
+def wrapped(text: str, *, mark: str = "") -> str:
     """Words are never broken, so a long one may stand alone on a longer line."""
     return textwrap.fill(
         text,

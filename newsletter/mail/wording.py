@@ -1,6 +1,7 @@
 """Our own words: subject, preheader, headings and the lines around the articles. Grade 8 at most, and no hype.
 
-The articles' own sentences are never changed here.
+The articles' own sentences are never changed here. Every text is a whole sentence or a label, never half of one, so that
+it can be said in another language too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import re
 from datetime import date
 from math import ceil
 
-from newsletter.model import Article, Audience, Digest, Newsletter, Status
+from newsletter.audience import sentences
+from newsletter.model import Article, Audience, Cadence, Digest, Newsletter, Status
 from newsletter.templating import short_date, status_words
 
 ADVICE_HEADINGS = {
@@ -25,6 +27,18 @@ NOTICES_HEADING = "Corrections and notices"
 LATE_HEADING = "Also new to us"
 TITLES_HEADING = "More new summaries"
 ABOUT_HEADING = "About this email"
+READ_ON_WEB = "Read this digest on the web"
+UNSUBSCRIBE = "Unsubscribe"
+WRITE_TO_US = "Write to us"
+UNSUBSCRIBE_AT_ONCE = "Unsubscribe with one press"
+
+CREDIBILITY = "Credibility"
+INTEREST = "Interest"
+JOURNAL = "Study published in"
+ISSUE_DATE = "Study issue date"
+TOPICS = "Topics"
+STUDY = "Study"
+PUBMED_ID = "PubMed ID"
 
 ABOUT_SUMMARIES = "Plain-language summaries of research on multiple sclerosis (MS)."
 NOTICE_CARE = "Do not change treatment because of a notice without talking with your care team."
@@ -38,6 +52,7 @@ DISCLAIMER = (
     "This digest explains research in plain words. It is not medical advice. "
     "Talk with your care team before you change your treatment."
 )
+UNTITLED = "(no title)"
 PREPRINT = "Preprint: not yet peer reviewed"
 
 _NOTICE_NOUNS = {
@@ -55,7 +70,9 @@ _NOTICE_TEXTS = {
 }
 _PREPRINT_SERVERS = ("medrxiv", "biorxiv", "arxiv", "research square", "preprints", "ssrn")
 _NAMES_THE_CONDITION = re.compile(r"\bMS\b|sclerosis", re.IGNORECASE)
-_PREHEADER_LIMIT = 130
+_PREHEADER_LEAST, _PREHEADER_LIMIT = 40, 130
+_OPENING_LIMIT = 130
+_DISCREET_REST = "It has no pictures, does not track you, and you can stop it."
 _WORDS_A_MINUTE = 180  # slower than an average reader: many of ours are tired
 
 
@@ -73,14 +90,15 @@ def days_words(first: date, last: date) -> str:
     return f"{start} to {short_date(last)}"
 
 
-def counts(digest: Digest) -> str:
-    """`1 correction and 3 new summaries`: what the digest holds."""
+def counts(digest: Digest, summaries: int) -> str:
+    """`1 correction and 3 new summaries`: all notices of a digest, and so many of its articles."""
     statuses = {item.notice.status for item in digest.notices}
     one, many = _NOTICE_NOUNS[statuses.pop() if len(statuses) == 1 else Status.OK]
-    notices = [counted(len(digest.notices), one, many)] if digest.notices else []
-    number = len(digest.items) + len(digest.titles)
-    summaries = [counted(number, "new summary", "new summaries")] if number else []
-    return " and ".join(notices + summaries)
+    notices = counted(len(digest.notices), one, many)
+    new = counted(summaries, "new summary", "new summaries")
+    if not digest.notices:
+        return new
+    return f"{notices} and {new}" if summaries else notices
 
 
 def period_words(digest: Digest) -> str:
@@ -89,23 +107,61 @@ def period_words(digest: Digest) -> str:
     return f"Covers {days}" if digest.planned.catch_up else days
 
 
-def subject(digest: Digest) -> str:
-    """Counts and dates alone, so a lock screen tells nothing of anybody's health."""
+def subject(digest: Digest, summaries: int) -> str:
+    """Counts and dates alone, so a lock screen tells nothing of anybody's health. `summaries` is how many are told."""
     days = period_words(digest)
-    return f"{counts(digest)}, {days[:1].lower()}{days[1:]}"
+    return f"{counts(digest, summaries)}, {days[:1].lower()}{days[1:]}"
 
 
-def preheader(digest: Digest) -> str:
-    """The line that mail lists show after the subject: the first finding, or nothing telling where discreet."""
-    items, first = digest.items, next(iter((*(item.article for item in digest.items), *digest.titles)), None)
-    if digest.newsletter.discreet or (first is None and not digest.notices):
-        return f"Your digest of {days_words(digest.first_day, digest.last_day)} is ready to read."
+def preheader(digest: Digest, first: Article | None) -> str:
+    """The line that mail lists show after the subject, 40 to 130 characters: what `opening` says, or nothing telling.
+
+    A discreet one is long enough that a list has no room for what follows it.
+    """
+    days = days_words(digest.first_day, digest.last_day)
+    if digest.newsletter.discreet:
+        return discreetly(f"Your digest of {days} is ready to read.")
+    words = opening(digest, first) or (ended(article_heading(first)) if first else "")
+    if len(words) < _PREHEADER_LEAST:
+        words = f"{words} This is in your digest of research summaries of {days}.".strip()
+    return shortened(words, _PREHEADER_LIMIT)
+
+
+def discreetly(preheader: str) -> str:
+    """As long as a list shows, so that nothing of what follows is seen there."""
+    return shortened(f"{preheader} {_DISCREET_REST}", _PREHEADER_LIMIT)
+
+
+def opening(digest: Digest, first: Article | None) -> str:
+    """What an email begins with: its first notice, else the first finding with its own "may". `first` is told whole.
+
+    Empty where it would tell what others may not see, and where there is only a title.
+    """
+    if digest.newsletter.discreet:
+        return ""
     if digest.notices:
         notice = digest.notices[0]
-        return shortened(article_heading(notice.article, notice.notice.status), _PREHEADER_LIMIT)
-    if items and items[0].article.status in {Status.OK, Status.CORRECTED}:
-        return shortened(items[0].article.summary.key_takeaway, _PREHEADER_LIMIT)
-    return shortened(article_heading(first), _PREHEADER_LIMIT) if first else ""
+        return ended(article_heading(notice.article, notice.notice.status))
+    if first is None or all(item.article.id != first.id for item in digest.items):
+        return ""
+    if first.status not in {Status.OK, Status.CORRECTED}:
+        return ended(article_heading(first))
+    return " ".join(_opening_sentences(first.summary.key_takeaway)) or ended(first.title)
+
+
+def _opening_sentences(takeaway: str) -> list[str]:
+    """Whole sentences: the first, however long, and as many more as a reader of 200 characters gets to see."""
+    chosen: list[str] = []
+    for sentence in sentences(takeaway):
+        if chosen and len(" ".join((*chosen, sentence))) > _OPENING_LIMIT:
+            break
+        chosen.append(sentence)
+    return chosen
+
+
+def ended(text: str) -> str:
+    """A heading as a sentence."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def shortened(text: str, limit: int) -> str:
@@ -150,10 +206,96 @@ def journal_words(journal: str) -> str:
     return f"{name} ({PREPRINT})" if preprint else name
 
 
-def reading_words(digest: Digest, words: int) -> str:
-    """`3 new summaries, about 4 minutes to read`. `words` is what the email asks somebody to read."""
-    return f"{counts(digest)}, about {counted(max(1, ceil(words / _WORDS_A_MINUTE)), 'minute', 'minutes')} to read"
+def minutes(words: int) -> int:
+    """How long somebody reads so many words."""
+    return max(1, ceil(words / _WORDS_A_MINUTE))
+
+
+def reading_words(time: int) -> str:
+    """Such as `About 4 minutes to read`, as a sentence."""
+    return f"About {counted(time, 'minute', 'minutes')} to read."
 
 
 def rest_words(number: int) -> str:
     return f"Read {counted(number, 'more title', 'more titles')} of this digest on the web"
+
+
+def reason(newsletter: str) -> str:
+    """Why somebody gets an email."""
+    return f"You get this email because you asked for {newsletter}."
+
+
+def sent_by(author: str, site: str) -> str:
+    return f"Sent by {author}, {site}."
+
+
+def study_words(title: str) -> str:
+    """The words of a link to the study itself."""
+    return f"The study behind “{title}”"
+
+
+# -- emails about a subscription --------------------------------------------------------------------------------------
+
+CONFIRM_REASON = "You get this email because somebody asked for this newsletter with your address."
+GOODBYE_REASON = "You get this email because your subscription has ended. It is the last one."
+CONFIRM_PREHEADER = "Say yes to get our emails. If you did not ask for them, do nothing."
+WELCOME_PREHEADER = "Here is what you will get, and how to stop it at any time."
+GOODBYE_PREHEADER = "Your subscription has ended. You need not do anything more."
+CONFIRM_NOTHING = "If you did not ask for this, do nothing. We will not write to you again."
+WELCOME_STOP = "You can stop at any time. A link that ends your subscription stands in every email."
+WELCOME_ORDINARY = "Each email lists what is new, in plain words, and says how sure the research is."
+GOODBYE_NOTHING = "You need not do anything more. This is our last email to you."
+GOODBYE_THANKS = "Thank you for reading. If this was a mistake, write to us and we will help."
+_CADENCES = {
+    Cadence.DAILY: "It comes once a day, when there is something new.",
+    Cadence.WEEKLY: "It comes once a week, when there is something new.",
+    Cadence.MONTHLY: "It comes once a month, when there is something new.",
+}
+
+
+def confirm_subject(newsletter: Newsletter) -> str:
+    """Names nothing where the newsletter is discreet, and so do the others."""
+    return "Please confirm your request" if newsletter.discreet else f"Please confirm: {newsletter.title}"
+
+
+def welcome_subject(newsletter: Newsletter) -> str:
+    return "Your request is confirmed" if newsletter.discreet else f"Welcome to {newsletter.title}"
+
+
+def goodbye_subject(newsletter: Newsletter) -> str:
+    return "Your subscription has ended" if newsletter.discreet else f"You have left {newsletter.title}"
+
+
+def confirm_asked(newsletter: str) -> str:
+    return f"Somebody asked us to send {newsletter} to this address. We hope it was you."
+
+
+def confirm_button(newsletter: str) -> str:
+    return f"Yes, send me {newsletter}"
+
+
+def confirm_ask(newsletter: str) -> str:
+    return f"Do you want to get {newsletter}? Then say yes here. Until you do, we send you nothing else."
+
+
+def welcome_thanks(newsletter: str) -> str:
+    return f"Thank you. From now on you will get {newsletter}."
+
+
+def cadence_words(cadence: Cadence) -> str:
+    """How often a newsletter comes, as a sentence."""
+    return _CADENCES[cadence]
+
+
+def goodbye_done(newsletter: str) -> str:
+    return f"You will not get {newsletter} any more."
+
+
+def visit(site: str) -> str:
+    """The words of a link to the site."""
+    return f"Visit {site} on the web"
+
+
+def constants() -> dict[str, str]:
+    """Our fixed words by their lower-case names, for templates."""
+    return {name.lower(): text for name, text in globals().items() if name.isupper() and isinstance(text, str)}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from builders import make_article, make_newsletter, make_notice, make_site
+from wire import read
 
+from newsletter.mail.choice import EVERYTHING, Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
+from newsletter.mail.note import NoteKind, compile_note
 from newsletter.model import (
     Article,
     Audience,
     Day,
     Digest,
+    Edition,
     Facts,
     IssueDate,
     Item,
@@ -118,8 +123,24 @@ def full_digest(audience: Audience = Audience.CAREGIVER, **parts: bool) -> Diges
     )
 
 
-def make_mailing(digest: Digest | None = None, site: Site = SITE) -> Mailing:
-    return compile_mailing(digest or full_digest(), site, TEMPLATES)
+def make_mailing(
+    digest: Digest | None = None,
+    site: Site = SITE,
+    *,
+    editions: Iterable[Edition] = (Edition.STANDARD,),
+    audiences: Iterable[Audience] = (),
+) -> Mailing:
+    return compile_mailing(digest or full_digest(), site, TEMPLATES, editions=editions, audiences=audiences)
+
+
+def make_note(
+    kind: NoteKind,
+    *,
+    newsletter: Newsletter | None = None,
+    site: Site = SITE,
+    editions: Iterable[Edition] = (Edition.STANDARD,),
+) -> Mailing:
+    return compile_note(kind, newsletter or make_newsletter(), site, TEMPLATES, editions=editions)
 
 
 def make_addressee(address: str = "reader@example.org", name: str = "", token: str = TOKEN) -> Addressee:
@@ -128,10 +149,25 @@ def make_addressee(address: str = "reader@example.org", name: str = "", token: s
         message_id="<abcdefghijklmnopqrstuvwxyz@example.org>",
         unsubscribe_token=token,
         date=datetime(2026, 11, 16, 6, tzinfo=UTC),
+        confirm_token=f"confirm.{token}",
     )
 
 
-def make_message(mailing: Mailing | None = None, addressee: Addressee | None = None, site: Site = SITE) -> Message:
+def make_message(
+    mailing: Mailing | None = None,
+    addressee: Addressee | None = None,
+    site: Site = SITE,
+    *,
+    choice: Choice = EVERYTHING,
+) -> Message:
     return merge(
-        mailing or make_mailing(site=site), addressee or make_addressee(), site=site, sender="bounces@example.org"
+        mailing or make_mailing(site=site),
+        addressee or make_addressee(),
+        site=site,
+        sender="bounces@example.org",
+        choice=choice,
     )
+
+
+def page_of(mailing: Mailing, choice: Choice = EVERYTHING) -> str:
+    return read(make_message(mailing, choice=choice).data).html

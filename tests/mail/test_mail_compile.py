@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +18,10 @@ from wire import Links, problems, read
 
 from newsletter.errors import HeaderError, InlineError, MailError, TemplateError
 from newsletter.mail import REQUIRED_TEMPLATES
+from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
-from newsletter.model import Audience
+from newsletter.mail.merge import prepare
+from newsletter.model import Audience, Edition, Mailing
 from newsletter.templating import Templates
 
 FIELDS = [
@@ -96,13 +100,13 @@ def test_an_empty_digest_is_never_compiled() -> None:
         make_mailing(make_digest())
 
 
-@pytest.mark.parametrize("key", ["postal_address", "contact"])
+@pytest.mark.parametrize("key", ["postal_address", "contact", "author", "title"])
 def test_a_site_that_hides_who_sends_is_refused(key: str) -> None:
     with pytest.raises(MailError, match=f"site.{key} is empty"):
         compile_mailing(full_digest(), replace(SITE, **{key: " "}), TEMPLATES)
 
 
-@pytest.mark.parametrize("key", ["from_address", "reply_to"])
+@pytest.mark.parametrize("key", ["from_address", "reply_to", "title"])
 def test_a_newsletter_without_a_way_back_is_refused(key: str) -> None:
     newsletter = replace(make_newsletter(), **{key: ""})
     with pytest.raises(MailError, match=f"newsletter.{key} is empty"):
@@ -142,31 +146,69 @@ def test_a_web_address_serves_as_contact() -> None:
 
 def test_an_international_sender_has_a_list_id_that_dns_knows() -> None:
     digest = make_digest((make_item(),), newsletter=make_newsletter(from_address="news@exämple.org"))
-    assert b"<caregiver-weekly.xn--exmple-cua.org>" in make_mailing(digest).template
+    assert b"<caregiver-weekly.xn--exmple-cua.org>" in make_message(make_mailing(digest)).data
 
 
 def test_every_template_of_a_mailing_is_shipped() -> None:
     assert Templates().missing(REQUIRED_TEMPLATES) == []
 
 
-def test_an_operators_template_is_used_and_held_to_the_same_rules(tmp_path: Path) -> None:
-    folder = tmp_path / "mail"
-    folder.mkdir()
-    page = (
-        '<!DOCTYPE html>\n<html><head></head><body>{}<a href="{{{{ letter.unsubscribe_url }}}}">Bye</a></body></html>'
-    )
-    template = folder / "digest.html"
-    template.write_text(page.format("<p>Ours</p>"))
-    assert b"<p>Ours</p>" in compile_mailing(full_digest(), SITE, Templates(tmp_path)).template
-    template.write_text(page.format("").replace("{{ letter.unsubscribe_url }}", "#"))
-    with pytest.raises(MailError, match="no unsubscribe link"):
-        compile_mailing(full_digest(), SITE, Templates(tmp_path))
-    template.write_text(page.format('\n<link rel="stylesheet" href="x.css">'))
-    with pytest.raises(InlineError, match="line 3"):
-        compile_mailing(full_digest(), SITE, Templates(tmp_path))
-    template.write_text(page.format("{{ letter.nothing }}"))
-    with pytest.raises(TemplateError, match=r"mail/digest\.html"):
-        compile_mailing(full_digest(), SITE, Templates(tmp_path))
+OWN = """<!DOCTYPE html>
+<html><head></head><body>%s<a href="{{ letter.unsubscribe_url }}">Bye</a>
+{%% for item in letter.items %%}
+{{ cut(item.mask) }}
+<p>{{ item.title }}</p>
+{%% endfor %%}
+{%% for title in letter.titles %%}
+{{ cut(title.mask) }}
+<p>{{ title.title }}</p>
+{%% endfor %%}
+{{ cut(0) }}
+</body></html>"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Callable[[str], Mailing]:
+    """Compiles with an operator's own page."""
+
+    def compiled(page: str) -> Mailing:
+        (tmp_path / "mail").mkdir(exist_ok=True)
+        (tmp_path / "mail" / "digest.html").write_text(page)
+        return compile_mailing(full_digest(), SITE, Templates(tmp_path))
+
+    return compiled
+
+
+def test_an_operators_template_is_used(own: Callable[[str], Mailing]) -> None:
+    message = make_message(own(OWN % "<p>Ours</p>\n<p>{{ letter.counts }}</p>\n"))
+    assert "<p>Ours</p>" in read(message.data).html
+    assert "<p>1 retraction and 9 new summaries.</p>" in read(message.data).html
+
+
+@pytest.mark.parametrize(
+    ("page", "error", "reason"),
+    [
+        (OWN.replace("{{ letter.unsubscribe_url }}", "#") % "", MailError, "no unsubscribe link"),
+        (OWN % '\n<link rel="stylesheet" href="x.css">', InlineError, r"mail/digest\.html: the rendered page, line 3"),
+        (OWN % "{{ letter.nothing }}", TemplateError, r"mail/digest\.html"),
+        (OWN.replace("{{ cut(item.mask) }}", "") % "", MailError, "nothing is cut for 'Cooling Vests"),
+        (OWN.replace("{{ cut(title.mask) }}", "") % "", MailError, "nothing is cut for 'Further Study"),
+        (OWN.replace("{{ cut(0) }}", "<p>x</p>{{ cut(0) }}") % "", MailError, r"each cut\(\.\.\.\) must begin a line"),
+        (OWN % '<p title="{{ letter.subject }}">x</p>', MailError, "letter.subject stands in the attribute title"),
+        (OWN % "<!-- {{ letter.reading }} -->", MailError, "letter.reading stands in a comment"),
+        (OWN % "{{ letter.reading }} {{ letter.counts }}", MailError, "stand in one line; give each its own"),
+        (
+            OWN.replace("<head>", "<head><style data-premailer='ignore'>/* {{ letter.opening }} */</style>") % "",
+            MailError,
+            "letter.opening stands in a style or a script",
+        ),
+    ],
+)
+def test_an_operators_template_is_held_to_the_same_rules(
+    own: Callable[[str], Mailing], page: str, error: type[MailError], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        own(page)
 
 
 @given(anything, anything, anything, anything)
@@ -177,10 +219,9 @@ def test_no_article_can_add_a_field_a_slot_or_a_part(title: str, takeaway: str, 
     article = make_article(title=title, key_takeaway=takeaway, topics=(topic,), journal=name)
     item = make_item(article, advice=(takeaway,), caveat=(topic or "x",))
     mailing = make_mailing(make_digest((item,), titles=(make_article("b", title=title),)))
-    names = mailing.template.split(b"\0")[1::2]
-    assert names == [
-        b"to", b"date", b"message-id", b"unsubscribe", b"unsubscribe-token", *[b"unsubscribe-link"] * 4
-    ]  # fmt: skip
+    assert prepare(mailing).slots == (
+        "to", "date", "message-id", "unsubscribe", "unsubscribe-token", *["unsubscribe-link"] * 4
+    )  # fmt: skip
     message = make_message(mailing)
     assert read(message.data).message.keys() == FIELDS
     assert [rule for rule in problems(message.data) if rule != "text that does not decode"] == []
@@ -201,3 +242,42 @@ def test_ten_whole_articles_stay_far_from_where_mail_readers_cut() -> None:
     items = tuple(make_item(replace(long, slug=f"a-{n}")) for n in range(10))
     digest = make_digest(items, titles=tuple(make_article(f"t-{n}") for n in range(20)))
     assert len(read(make_message(make_mailing(digest)).data).html.encode()) < 75_000
+
+
+def visible(page: str) -> str:
+    """The text of a page that a reader sees, the preheader left out."""
+    body = re.sub(r"<!--.*?-->", "", page.partition("</div>")[2], flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+@pytest.mark.parametrize("edition", list(Edition))
+def test_the_first_200_characters_tell_the_finding_and_how_sure_it_is(edition: Edition) -> None:
+    """What programs that sum up emails read, and what they show in place of the preheader."""
+    finding = "Ten minutes of walking a day may make tiredness a little easier to live with."
+    digest = make_digest((make_item(make_article(key_takeaway=f"{finding} It is a small study.")),))
+    parts = read(make_message(make_mailing(digest, editions=[edition]), choice=Choice(edition=edition)).data)
+    assert finding in " ".join(parts.text.split())[:200]
+    assert edition is Edition.TEXT_ONLY or finding in visible(parts.html)[:200]
+
+
+def test_only_clinicians_are_told_topics() -> None:
+    for audience in Audience:
+        text = read(make_message(make_mailing(full_digest(audience))).data).text
+        assert ("Topics: fatigue; walking" in text) is (audience is Audience.CLINICIAN)
+
+
+def test_ratings_have_a_shape_for_the_eye_and_words_for_everybody() -> None:
+    digest = make_digest((make_item(make_article(credibility=4.0)),))
+    parts = read(make_message(make_mailing(digest)).data)
+    assert re.search(
+        r'Credibility: <span class="shape accent" aria-hidden="true"[^>]*>●●●●○</span> 4 out of 5', parts.html
+    )
+    assert "Interest: Not rated" in parts.html
+    assert "●" not in parts.text
+
+
+def test_a_catch_up_digest_says_so_at_the_top() -> None:
+    parts = read(make_message(make_mailing(full_digest(catch_up=True))).data)
+    assert "Covers 9 to 15 November 2026" in visible(parts.html)[:100]
+    assert "Covers 9 to 15 November 2026" in parts.text[:100]
+    assert str(parts.message["Subject"]).endswith(", covers 9 to 15 November 2026")

@@ -5,6 +5,7 @@ import email
 import email.policy
 import random
 import re
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 import pytest
@@ -80,6 +81,14 @@ def test_5000_subjects_come_back_exactly() -> None:
 
 
 @given(safe_text)
+@settings(max_examples=300, deadline=None)
+def test_a_second_reader_reads_the_same_subject(subject: str) -> None:
+    """The standard library's older reader, which shares no code with the newer one."""
+    value = re.sub(r"\r\n(?= )", "", headers.text_header("Subject", subject)[len("Subject: ") : -2])
+    assert str(make_header(decode_header(value))) == subject
+
+
+@given(safe_text)
 @example(" leading and trailing ")
 @example("")
 @settings(max_examples=400, deadline=None)
@@ -128,7 +137,7 @@ def test_what_could_begin_another_field_is_refused_everywhere(unsafe: str) -> No
         ".a@example.org", "a..b@example.org", "a.@example.org", '"a b"@example.org', "a@[127.0.0.1]", "a@-example.org",
         "a@example-.org", "a@example..org", "a@example.org.", "a(comment)@example.org", "a\u200b@example.org",
         "a\u00a0@example.org", "a@exam\u202eple.org", "x" * 65 + "@example.org", "a@" + "b" * 64 + ".org",
-        "a@" + ".".join(["b" * 60] * 5),
+        "a@" + ".".join(["b" * 60] * 5), "=?utf-8?b?SGk=?=@example.org",
     ],
 )  # fmt: skip
 def test_anything_but_exactly_one_address_is_refused_without_repeating_it(address: str) -> None:

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cssutils
+import lxml.html
 import pytest
+from builders import make_newsletter
+from letters import SITE, TEMPLATES, full_digest
 
 from newsletter.errors import InlineError
-from newsletter.mail.inline import inline
+from newsletter.mail import wording
+from newsletter.mail.cut import Marks, uncut
+from newsletter.mail.inline import Engine, inline
+from newsletter.mail.letter import write_letter
+from newsletter.mail.note import NoteKind, write_note
+from newsletter.model import Audience, Edition
 
 
 def page(style: str = "", body: str = "<p>x</p>", head: str = "") -> str:
@@ -108,3 +117,70 @@ def test_reading_a_page_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     inline(page("p { color: red }"))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_wrong_is_named_by_the_templates_own_line() -> None:
+    sheet = "p { color: red }\n\n@font-face { font-family: x }\n"
+    with pytest.raises(InlineError, match=r"^template mail/inline\.css, line 3: the rendered page, line 5: @font-face"):
+        inline(page(sheet), sources=[("mail/digest.html", "<p>x</p>"), ("mail/inline.css", sheet)])
+    with pytest.raises(InlineError, match=r"^template mail/x\.html: the rendered page, line 5: @font-face"):
+        inline(page(sheet), template="mail/x.html")
+
+
+def test_more_kept_rules_than_gmail_reads_are_refused() -> None:
+    kept = f'<style data-premailer="ignore">{".a { color: red; }" * 1_000}</style>'
+    with pytest.raises(InlineError, match="18,000 characters of kept rules; Gmail drops all"):
+        inline(page(head=kept))
+
+
+# -- the other engine -------------------------------------------------------------------------------------------------
+
+
+def styles(text: str) -> list[tuple[str, str, dict[str, str]]]:
+    """Every element with its words and its style, told in one way. A <tbody> that a parser put in is no element of ours."""
+    body = lxml.html.document_fromstring(text).find("body")
+    return [
+        (element.tag, (element.text or "").strip(), declared(element.get("style") or ""))
+        for element in body.iter()
+        if isinstance(element.tag, str) and element.tag != "tbody"
+    ]
+
+
+def declared(style: str) -> dict[str, str]:
+    pairs = (part.split(":", 1) for part in style.split(";") if ":" in part)
+    return {name.strip(): told(value) for name, value in pairs}
+
+
+def told(value: str) -> str:
+    value = value.strip().lower().replace("'", '"')
+    value = re.sub(r"#([0-9a-f])([0-9a-f])([0-9a-f])(?![0-9a-f])", r"#\1\1\2\2\3\3", value)
+    return re.sub(r"\s*,\s*", ",", re.sub(r"\s+", " ", value))
+
+
+@pytest.mark.parametrize("edition", [edition for edition in Edition if edition is not Edition.TEXT_ONLY])
+@pytest.mark.parametrize("audience", list(Audience))
+def test_both_engines_give_every_element_of_a_digest_the_same_style(edition: Edition, audience: Audience) -> None:
+    letter = write_letter(full_digest(audience), SITE, unsubscribe_url="https://example.org/u", edition=edition)
+    rendered = TEMPLATES.render("mail/digest.html", letter=letter, wording=wording.constants(), cut=uncut)
+    assert_same(rendered)
+
+
+@pytest.mark.parametrize("kind", list(NoteKind))
+def test_both_engines_give_every_element_of_a_note_the_same_style(kind: NoteKind) -> None:
+    note = write_note(kind, make_newsletter(), SITE, Marks(secret="x"), Edition.STANDARD)
+    assert_same(TEMPLATES.render("mail/note.html", letter=note, wording=wording.constants()))
+
+
+def assert_same(rendered: str) -> None:
+    one, other = inline(rendered), inline(rendered, engine=Engine.CSS_INLINE)
+    assert styles(one) == styles(other)
+    assert sum(1 for _, _, style in styles(one) if style) > 10
+    for part in ("[data-ogsb] .ground", "@media (max-width: 480px)", "<!--[if mso]><table", "<!DOCTYPE html>"):
+        assert part in one
+        assert part in other
+    assert "data-premailer" not in one + other
+
+
+def test_the_other_engine_refuses_the_same_and_reads_no_file() -> None:
+    with pytest.raises(InlineError, match="@import would fetch"):
+        inline(page("@import url(file:///etc/passwd);"), engine=Engine.CSS_INLINE)

@@ -38,8 +38,8 @@ def test_items_stand_under_their_publication_dates_and_late_ones_after() -> None
 
 def test_the_letter_begins_with_what_is_in_it_notices_first() -> None:
     letter = write_letter(full_digest(), SITE, unsubscribe_url="u")
-    assert letter.contents[0] == "Retracted: Morning Light and Mood"
-    assert letter.contents[-1] == "Cooking Together"
+    assert letter.contents[0].title == "Retracted: Morning Light and Mood"
+    assert letter.contents[-1].title == "Cooking Together"
     assert letter.notices[0].date == "18 November 2026"
 
 
@@ -52,7 +52,7 @@ def test_titles_are_cut_to_the_newsletters_number_and_the_rest_is_counted() -> N
 
 def test_an_item_tells_takeaway_advice_and_caveat_in_the_articles_own_words() -> None:
     item = first_item(letter_of())
-    assert item.takeaway == make_article().summary.key_takeaway
+    assert " ".join(item.takeaway) == make_article().summary.key_takeaway
     assert item.advice == ("Caregivers can help by walking along.",)
     assert item.advice_heading == "For caregivers"
     assert item.takeaway_heading == ""
@@ -71,7 +71,7 @@ def test_without_advice_the_takeaway_gets_the_neutral_heading() -> None:
 def test_a_caveat_is_always_there() -> None:
     digest = make_digest((make_item(caveat=()),))
     item = first_item(write_letter(digest, SITE, unsubscribe_url="u"))
-    assert item.caveat == make_article().summary.considerations
+    assert " ".join(item.caveat) == " ".join(make_article().summary.considerations)
 
 
 def test_people_with_ms_are_sent_to_their_care_team() -> None:
@@ -94,7 +94,7 @@ def test_only_a_web_link_to_a_study_is_shown(url: str) -> None:
 
 def test_ratings_are_words_and_never_invented() -> None:
     item = first_item(letter_of(credibility=4.0))
-    assert Detail(label="Credibility", text="4 out of 5") in item.details
+    assert Detail(label="Credibility", text="4 out of 5", shape="●●●●○") in item.details
     assert Detail(label="Interest", text="Not rated") in item.details
 
 
@@ -102,7 +102,7 @@ def test_ratings_are_words_and_never_invented() -> None:
 def test_findings_that_were_taken_back_are_not_told_again(status: Status) -> None:
     item = first_item(letter_of(Facts(status=status, notice="The data were wrong."), credibility=5.0))
     assert item.notice == "The data were wrong."
-    assert (item.takeaway, item.advice, item.takeaway_heading, item.advice_heading) == ("", (), "", "")
+    assert (item.takeaway, item.advice, item.takeaway_heading, item.advice_heading) == ((), (), "", "")
     assert "Credibility" not in labels(item)
     assert item.caveat
 

@@ -5,13 +5,27 @@ from datetime import date
 
 import pytest
 from builders import make_article, make_newsletter, make_notice
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from letters import SITE, full_digest, make_digest, make_item
 
 from newsletter.mail import wording
 from newsletter.mail.letter import write_letter
-from newsletter.model import Audience, Facts, NoticeItem, Status
+from newsletter.model import Article, Audience, Digest, Facts, NoticeItem, Status
 
 HYPE = re.compile(r"cure|breakthrough|miracle|amazing|hope|!", re.IGNORECASE)
+
+
+def first_of(digest: Digest) -> Article | None:
+    return next(iter((*(item.article for item in digest.items), *digest.titles)), None)
+
+
+def subject_of(digest: Digest) -> str:
+    return wording.subject(digest, len(digest.items) + len(digest.titles))
+
+
+def preheader_of(digest: Digest) -> str:
+    return wording.preheader(digest, first_of(digest))
 
 
 def notice_of(status: Status, slug: str = "short-walks") -> NoticeItem:
@@ -36,8 +50,8 @@ def test_what_two_dates_share_is_said_once(first: date, last: date, words: str) 
 def test_the_subject_counts_and_dates() -> None:
     items = (make_item(), make_item(make_article("b")))
     digest = make_digest(items, titles=(make_article("c"),))
-    assert wording.subject(digest) == "3 new summaries, 9 to 15 November 2026"
-    assert wording.subject(make_digest(items[:1])) == "1 new summary, 9 to 15 November 2026"
+    assert subject_of(digest) == "3 new summaries, 9 to 15 November 2026"
+    assert subject_of(make_digest(items[:1])) == "1 new summary, 9 to 15 November 2026"
 
 
 @pytest.mark.parametrize(
@@ -52,31 +66,64 @@ def test_the_subject_counts_and_dates() -> None:
 )
 def test_notices_come_first_in_the_subject(statuses: list[Status], words: str) -> None:
     notices = tuple(notice_of(status) for status in statuses)
-    assert wording.subject(make_digest(notices=notices)) == f"{words}, 9 to 15 November 2026"
-    assert wording.subject(make_digest((make_item(),), notices=notices)).startswith(f"{words} and 1 new summary,")
+    assert subject_of(make_digest(notices=notices)) == f"{words}, 9 to 15 November 2026"
+    assert subject_of(make_digest((make_item(),), notices=notices)).startswith(f"{words} and 1 new summary,")
 
 
 def test_a_catch_up_digest_says_what_it_covers() -> None:
     digest = make_digest((make_item(),), catch_up=True)
-    assert wording.subject(digest) == "1 new summary, covers 9 to 15 November 2026"
+    assert subject_of(digest) == "1 new summary, covers 9 to 15 November 2026"
     assert wording.period_words(digest) == "Covers 9 to 15 November 2026"
 
 
 def test_the_preheader_is_the_first_finding() -> None:
-    assert wording.preheader(make_digest((make_item(),))) == make_article().summary.key_takeaway
-    assert wording.preheader(make_digest(titles=(make_article(title="Only a Title"),))) == "Only a Title"
+    assert preheader_of(make_digest((make_item(),))) == make_article().summary.key_takeaway
+    digest = make_digest(titles=(make_article(title="Only a Title"),))
+    assert preheader_of(digest).startswith("Only a Title. This is in your digest of")
 
 
 def test_the_preheader_never_repeats_a_finding_that_was_taken_back() -> None:
     retracted = make_item(make_article(title="Light", facts=Facts(status=Status.RETRACTED)))
-    assert wording.preheader(make_digest((retracted,))) == "Retracted: Light"
+    assert preheader_of(make_digest((retracted,))).startswith("Retracted: Light. ")
     digest = make_digest((make_item(),), notices=(notice_of(Status.RETRACTED),))
-    assert wording.preheader(digest) == "Retracted: Short Walks and Tiredness in MS"
+    assert preheader_of(digest) == "Retracted: Short Walks and Tiredness in MS."
+
+
+@given(st.text(max_size=400), st.booleans(), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_a_preheader_has_40_to_130_characters(text: str, discreet: bool, titles: bool) -> None:
+    article = make_article(title=text or "x", key_takeaway=text or "x")
+    digest = make_digest(
+        () if titles else (make_item(article),),
+        titles=(article,) if titles else (),
+        newsletter=make_newsletter(discreet=discreet),
+    )
+    assert 40 <= len(preheader_of(digest)) <= 130
+
+
+def test_an_email_opens_with_the_first_finding_and_its_may() -> None:
+    """Whole sentences: a finding is never cut before the word that says how sure it is."""
+    long = "Walking every day for three months, even for a short time and even at a slow pace, may help. " * 3
+    digest = make_digest((make_item(make_article(key_takeaway=long)),))
+    assert wording.opening(digest, first_of(digest)) == long[: len(long) // 3].strip()
+    short = make_digest((make_item(make_article(key_takeaway="It may help. It may not. We do not know.")),))
+    assert wording.opening(short, first_of(short)) == "It may help. It may not. We do not know."
+
+
+def test_what_is_not_a_finding_does_not_open_as_one() -> None:
+    concern = make_digest((make_item(make_article(title="Light", facts=Facts(status=Status.CONCERN))),))
+    assert wording.opening(concern, first_of(concern)) == "Expression of concern: Light."
+    titles = make_digest(titles=(make_article(),))
+    assert wording.opening(titles, first_of(titles)) == ""
+    noticed = make_digest((make_item(),), notices=(notice_of(Status.RETRACTED),))
+    assert wording.opening(noticed, first_of(noticed)).startswith("Retracted: Short Walks")
+    discreet = make_digest((make_item(),), newsletter=make_newsletter(discreet=True))
+    assert wording.opening(discreet, first_of(discreet)) == ""
 
 
 def test_a_long_preheader_ends_between_words() -> None:
     takeaway = "Walking, " * 40
-    words = wording.preheader(make_digest((make_item(make_article(key_takeaway=takeaway)),)))
+    words = preheader_of(make_digest((make_item(make_article(key_takeaway=takeaway)),)))
     assert len(words) <= 130
     assert words.endswith("Walking…")
 
@@ -86,9 +133,9 @@ def test_a_discreet_email_names_no_condition_and_no_article_where_others_may_see
     newsletter = make_newsletter(discreet=True, from_name="MS Research in Plain Words", title="MS Weekly")
     notices = (notice_of(Status.RETRACTED),) if with_notice else ()
     digest = make_digest((make_item(),), newsletter=newsletter, notices=notices)
-    seen = f"{wording.subject(digest)} {wording.preheader(digest)} {wording.from_name(newsletter)}"
+    seen = f"{subject_of(digest)} {preheader_of(digest)} {wording.from_name(newsletter)}"
     assert not re.search(r"\bMS\b|sclerosis|Short Walks|tired", seen, re.IGNORECASE)
-    assert len(wording.preheader(digest)) >= 40
+    assert len(preheader_of(digest)) >= 40
 
 
 def test_a_discreet_sender_name_that_tells_nothing_is_kept() -> None:
@@ -146,15 +193,14 @@ def test_advice_is_headed_by_whom_it_is_for_and_neutral_without() -> None:
 
 
 def test_reading_takes_at_least_a_minute() -> None:
-    digest = make_digest((make_item(),))
-    assert wording.reading_words(digest, 5) == "1 new summary, about 1 minute to read"
-    assert wording.reading_words(digest, 181) == "1 new summary, about 2 minutes to read"
+    assert wording.reading_words(wording.minutes(5)) == "About 1 minute to read."
+    assert wording.reading_words(wording.minutes(181)) == "About 2 minutes to read."
 
 
 def own_sentences() -> list[str]:
     letter = write_letter(full_digest(), SITE, unsubscribe_url="x")
     own = [text for name, text in vars(wording).items() if name.isupper() and isinstance(text, str)]
-    own += [*wording._NOTICE_TEXTS.values(), letter.reason, f"{letter.reading}.", letter.rest]
+    own += [*wording._NOTICE_TEXTS.values(), letter.reason, letter.reading, letter.rest]
     return [sentence for text in own for sentence in re.split(r"(?<=[.!?])\s+", text) if sentence]
 
 

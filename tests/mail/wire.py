@@ -20,16 +20,13 @@ class Read:
 def read(data: bytes) -> Read:
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
-    plain, html = message.iter_parts()
-    return Read(
-        message=message,
-        text=plain.get_content().replace("\r\n", "\n"),  # type: ignore[attr-defined]
-        html=html.get_content().replace("\r\n", "\n"),  # type: ignore[attr-defined]
-    )
+    parts = list(message.iter_parts()) if message.is_multipart() else [message]
+    text, html = (*(part.get_content().replace("\r\n", "\n") for part in parts), "")[:2]  # type: ignore[attr-defined]
+    return Read(message=message, text=text, html=html)
 
 
 def problems(data: bytes) -> list[str]:
-    """Every rule that the bytes break."""
+    """Every rule that the bytes break. The text-only edition is one part."""
     message = email.message_from_bytes(data, policy=email.policy.default)
     head, _, body = data.partition(b"\r\n\r\n")
     parts = list(message.walk())
@@ -43,11 +40,11 @@ def problems(data: bytes) -> list[str]:
             len(w) > 75 for w in re.findall(rb"=\?[^?\s]+\?[bq]\?[^?\s]*\?=", head)
         ),
         "the wrong parts": [p.get_content_type() for p in parts]
-        != ["multipart/alternative", "text/plain", "text/html"],
+        not in (["multipart/alternative", "text/plain", "text/html"], ["text/plain"]),
         "a defect": [d for p in parts for d in (*p.defects, *(d for h in p.values() for d in h.defects))],
         "a field twice": len(message.keys()) != len({key.lower() for key in message}),
-        "text that does not decode": any("\ufffd" in str(p.get_content()) for p in parts[1:]),
-        "no end": not data.endswith(b"--\r\n"),
+        "text that does not decode": any("\ufffd" in str(p.get_content()) for p in parts[-2:] if not p.is_multipart()),
+        "no end": not data.endswith(b"--\r\n" if len(parts) > 1 else b"\r\n"),
     }
     return [rule for rule, broken in found.items() if broken]
 

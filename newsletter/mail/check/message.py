@@ -1,0 +1,63 @@
+"""The door of the gate: one finished message in, everything that is wrong with it out. Pure: no clock, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from newsletter.mail.check.content import content_flaws
+from newsletter.mail.check.expected import Expected
+from newsletter.mail.check.fields import field_flaws, unsubscribe_url
+from newsletter.mail.check.finding import Finding, Flaw, Severity, found
+from newsletter.mail.check.links import host_of, link_flaws
+from newsletter.mail.check.page import Page, read_page
+from newsletter.mail.check.reading import reading_flaws
+from newsletter.mail.check.structure import structure_flaws
+from newsletter.mail.check.text import text_flaws, text_paragraphs
+from newsletter.mail.check.wire import Message, read_message, wire_flaws
+from newsletter.mail.check.words import word_flaws
+
+
+def check_message(data: bytes, *, expected: Expected | None) -> tuple[Finding, ...]:
+    """What is wrong with a message (RFC 5322) that is about to be sent, in the order of what people meet.
+
+    `expected` says who sends it and what it was made of; without it only what the bytes alone tell is judged.
+    """
+    return tuple(found(_flaws(read_message(data), expected)))
+
+
+def hard_problems(data: bytes, expected: Expected | None) -> tuple[str, ...]:
+    """Why the message must not be sent: each error as a sentence; none for one that may go."""
+    errors = (each for each in check_message(data, expected=expected) if each.severity is Severity.ERROR)
+    return tuple(f"{each.code}, {each.place}: {each.message}. {each.why}" for each in errors)
+
+
+def _flaws(message: Message, expected: Expected | None) -> Iterator[Flaw]:
+    html, text = message.html, message.text
+    page = read_page(html) if html is not None else None
+    language = _language(message, expected)
+    text_only = None if expected is None else expected.text_only
+    yield from wire_flaws(message, language=expected.site.language if expected else None, text_only=text_only)
+    preheader = page.preheader[1] if page is not None and page.preheader else ""
+    yield from field_flaws(message, expected, preheader)
+    if page is not None:
+        yield from _page_flaws(page, message, expected)
+    if text is not None:
+        yield from text_flaws(text, page, expected)
+    yield from content_flaws(page, text, expected, unsubscribe_url(message), language)
+    paragraphs = [each.text for each in page.paragraphs] if page is not None else text_paragraphs(text or "")
+    yield from word_flaws(paragraphs, expected, language)
+
+
+def _page_flaws(page: Page, message: Message, expected: Expected | None) -> Iterator[Flaw]:
+    own_host = host_of(expected.site.base_url if expected is not None else unsubscribe_url(message) or "")
+    yield from structure_flaws(page)
+    sources, told = (" \n ".join(expected.sources), expected.told) if expected is not None else ("", ())
+    yield from reading_flaws(page, sources, told)
+    yield from link_flaws(page, expected, own_host, unsubscribe_url(message))
+
+
+def _language(message: Message, expected: Expected | None) -> str:
+    if expected is not None:
+        return expected.site.language
+    told = [value for part in message.parts for value in part.values("Content-Language")]
+    return told[0] if told else "en"

@@ -1,0 +1,47 @@
+"""What one recipient gets of a mailing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from newsletter.audience import advice, caveat
+from newsletter.model import Audience, Digest, Edition, Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One form of a mailing. Notices are always in, whatever is chosen.
+
+    `audience` is None for the newsletter's own; `articles` are ids, None for all. Ids of other articles mean nothing.
+    """
+
+    edition: Edition = Edition.STANDARD
+    audience: Audience | None = None
+    articles: frozenset[str] | None = None
+
+
+EVERYTHING = Choice()  #: what somebody gets who chose nothing
+
+
+def for_audience(digest: Digest, audience: Audience) -> Digest:
+    """The same digest, told to another audience."""
+    if audience is digest.newsletter.audience:
+        return digest
+
+    def told(items: Iterable[Item]) -> tuple[Item, ...]:
+        return tuple(
+            Item(
+                article=item.article,
+                advice=advice(item.article.summary, audience),
+                caveat=caveat(item.article.summary, audience),
+            )
+            for item in items
+        )
+
+    return replace(
+        digest,
+        newsletter=replace(digest.newsletter, audience=audience),
+        days=tuple(replace(day, items=told(day.items)) for day in digest.days),
+        late=told(digest.late),
+    )

@@ -1,0 +1,152 @@
+"""Emails to one person about their subscription: please confirm, welcome, goodbye. In the dress of the digests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newsletter.errors import MailError
+from newsletter.mail import fields, wording
+from newsletter.mail.compile import mail_sources
+from newsletter.mail.cut import Marks, Strip
+from newsletter.mail.fragments import Bundle, Fragment, Skeleton, pack
+from newsletter.mail.inline import inline
+from newsletter.mail.letter import Dress, clean, dress
+from newsletter.mail.message import message
+from newsletter.mail.text import foot, linked, underlined, wrapped
+from newsletter.model import Edition, Mailing, Newsletter, Site
+from newsletter.templating import Templates
+
+TEMPLATE = "mail/note.html"
+
+
+class NoteKind(StrEnum):
+    """What a note is for."""
+
+    CONFIRMATION = "confirmation"  #: asks whether it was really they who subscribed; its link is `confirm/TOKEN`
+    WELCOME = "welcome"
+    GOODBYE = "goodbye"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Dress):
+    """The words of a note. There is one thing to press, and what `after` says stands below it."""
+
+    edition: Edition
+    before: tuple[str, ...]
+    action: str
+    action_url: str
+    after: tuple[str, ...]
+
+
+def compile_note(
+    kind: NoteKind,
+    newsletter: Newsletter,
+    site: Site,
+    templates: Templates,
+    *,
+    editions: Iterable[Edition] = (Edition.STANDARD,),
+) -> Mailing:
+    """A note in wire form, for `mail.merge`. The same newsletter, site and templates give the same bytes.
+
+    Raises MailError for a site or newsletter that lacks what every email must say; InlineError and TemplateError for a
+    template that cannot be used.
+    """
+    fields.require_sendable(newsletter, site, f"newsletter {newsletter.slug}, {kind}")
+    marks = Marks(secret=hashlib.sha256(repr((kind, newsletter, site)).encode(errors="replace")).hexdigest()[:32])
+    subject = _SUBJECTS[kind](newsletter)
+    skeletons = tuple(
+        _skeleton(kind, newsletter, site, templates, marks, edition) for edition in dict.fromkeys(editions)
+    )
+    bundle = Bundle(articles=(), always=True, skeletons=skeletons)
+    return Mailing(newsletter=newsletter.slug, period=kind.value, subject=subject, template=pack(bundle))
+
+
+def _skeleton(
+    kind: NoteKind, newsletter: Newsletter, site: Site, templates: Templates, marks: Marks, edition: Edition
+) -> Skeleton:
+    note = write_note(kind, newsletter, site, marks, edition)
+    page = () if edition is Edition.TEXT_ONLY else (_whole(_page(note, templates)),)
+    head = (Fragment(mask=0, content=field.encode()) for field in fields.of_note(note, newsletter, kind, site))
+    return Skeleton(
+        edition=edition,
+        audience=newsletter.audience,
+        pieces=message(head, (_whole(_text(note)),), page, site.language, marks),
+        words=(),
+        notice_words=0,
+        items=0,
+        most_titles=0,
+        brief=0,
+    )
+
+
+def write_note(kind: NoteKind, newsletter: Newsletter, site: Site, marks: Marks, edition: Edition) -> Note:
+    """The words of a note, with marks for the recipient's links."""
+    before: tuple[str, ...]
+    title, visit = clean(newsletter.title), wording.visit(clean(site.title))
+    match kind:
+        case NoteKind.CONFIRMATION:
+            before = (wording.confirm_asked(title), wording.confirm_ask(title))
+            action, action_url = wording.confirm_button(title), marks.confirm_url
+            preheader, reason, after = wording.CONFIRM_PREHEADER, wording.CONFIRM_REASON, (wording.CONFIRM_NOTHING,)
+        case NoteKind.WELCOME:
+            before = (
+                wording.welcome_thanks(title),
+                wording.cadence_words(newsletter.cadence),
+                wording.WELCOME_ORDINARY,
+            )
+            action, action_url = visit, site.url()
+            preheader, reason, after = wording.WELCOME_PREHEADER, "", (wording.WELCOME_STOP,)
+        case _:
+            before = (wording.goodbye_done(title), wording.GOODBYE_NOTHING)
+            action, action_url = visit, site.url()
+            preheader, reason, after = wording.GOODBYE_PREHEADER, wording.GOODBYE_REASON, (wording.GOODBYE_THANKS,)
+    subject = _SUBJECTS[kind](newsletter)
+    if newsletter.discreet:
+        preheader = wording.discreetly(preheader)
+    unsubscribe_url = marks.unsubscribe_url if kind is NoteKind.WELCOME else ""
+    return Note(
+        **dress(
+            site, subject=subject, preheader=preheader, title=title, unsubscribe_url=unsubscribe_url, reason=reason
+        ),
+        edition=edition,
+        before=before,
+        action=action,
+        action_url=action_url,
+        after=after,
+    )
+
+
+_SUBJECTS = {
+    NoteKind.CONFIRMATION: wording.confirm_subject,
+    NoteKind.WELCOME: wording.welcome_subject,
+    NoteKind.GOODBYE: wording.goodbye_subject,
+}
+
+
+def _page(note: Note, templates: Templates) -> str:
+    page = inline(
+        templates.render(TEMPLATE, letter=note, wording=wording.constants()),
+        sources=mail_sources(templates),
+        template=TEMPLATE,
+    )
+    for name, url in (("action_url", note.action_url), ("unsubscribe_url", note.unsubscribe_url)):
+        if url not in page:
+            raise MailError(f"template {TEMPLATE}: the link is missing; put letter.{name} into it")
+    return page
+
+
+def _text(note: Note) -> str:
+    parts = (
+        underlined(note.title),
+        *map(wrapped, note.before),
+        linked(f"{note.action}:", note.action_url),
+        *map(wrapped, note.after),
+    )
+    return "\n\n".join(parts) + "\n\n-- \n" + "\n\n".join((wrapped(wording.NO_TRACKING), *foot(note))) + "\n"
+
+
+def _whole(text: str) -> Strip:
+    return Strip(mask=0, forms=(text,))
