@@ -25,11 +25,11 @@ from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError,
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
-from newsletter.mail.check.expected import Expected
 from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.preview import Preview, make_preview, make_test, require_listed
+from newsletter.mail.proof import Proof, judge, proofs
 from newsletter.model import (
     Article,
     Claim,
@@ -52,11 +52,8 @@ from newsletter.public.files import Files, Written
 from newsletter.public.stores import Plant
 from newsletter.public.update import update
 from newsletter.publish import Draft, Press, Published, Refused, compose_due, publish
-from newsletter.sources.base import Place, Source
 from newsletter.sources.completion import DoubtfulTopics, completion, doubtful, fingerprint
-from newsletter.sources.fetch import Url
-from newsletter.sources.kinds import format_of, limit_of
-from newsletter.sources.places import File, Folder, Stream
+from newsletter.sources.opening import open_source
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
@@ -94,15 +91,6 @@ class PublishReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """One edition of a digest as a made-up recipient would get it, and what the gate holds it to."""
-
-    expected: Expected
-    edition: Edition
-    message: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NewsletterStatus:
     newsletter: Newsletter
     subscribers: int
@@ -110,6 +98,7 @@ class NewsletterStatus:
     last: RecordedDigest | None
     next: PlannedDigest
     deliveries: dict[str, int]
+    refused: str  #: why the digest that is due does not go out; empty where none is held up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +151,7 @@ class App:
         reports: list[IngestReport] = []
         for each in self._asked(stream):
             moment = now + timedelta(milliseconds=sum(report.documents for report in reports))
-            source = _open_source(each, Path(self.config.paths.state), None if stream is None else stream[1])
+            source = open_source(each, Path(self.config.paths.state), None if stream is None else stream[1])
             before = asked.get(each.slug)
             back_catalogue = before is None or before.first
             report = ingest(source, shelf, now=moment, back_catalogue=back_catalogue, told=told)
@@ -241,10 +230,18 @@ class App:
         where `now` leapt, unless an operator says `catch_up`.
         """
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
-        results = [result for newsletter in self.newsletters for result in publish(newsletter, self._press, now)]
+        results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
         self._ticks.record(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
+
+    def _publish(self, newsletter: Newsletter, now: datetime) -> tuple[Published | Refused, ...]:
+        """Record what is due of one newsletter, and remember for `status` what had to be refused."""
+        results = publish(newsletter, self._press, now)
+        refused = next((result.message for result in results if isinstance(result, Refused)), "")
+        if results:
+            Progress(self._database).mark(_refused(newsletter), 0, now, refused)
+        return results
 
     def _believe(self, now: datetime, *, elapsed: timedelta | None, catch_up: bool) -> None:
         refusal = self.refusal(now, elapsed=elapsed)
@@ -261,9 +258,15 @@ class App:
             articles=self._articles,
             digests=self._digests,
             recipients=self._subscribers,
-            compile_mailing=lambda digest: compile_mailing(digest, self.site, self.templates, editions=Edition),
+            compile_mailing=self._compile_judged,
             message_id=self._message_id,
         )
+
+    def _compile_judged(self, digest: Digest) -> Mailing:
+        """Raises MailError for a digest that fails a hard rule of the gate, besides what compiling raises."""
+        mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
+        judge(digest, mailing, self.site, self._proof_reader(digest))
+        return mailing
 
     def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:
         return self.tokens.message_id(newsletter, period, subscriber_id, self._newsletter(newsletter).mail_domain)
@@ -371,18 +374,12 @@ class App:
         """Every edition of the digest that `preview` shows, for the gate."""
         digest = self._digest_for_preview(self._newsletter(slug), period, now)
         mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
-        return tuple(self._proof(digest, mailing, edition) for edition in Edition)
+        return proofs(digest, mailing, self.site, self._proof_reader(digest))
 
-    def _proof(self, digest: Digest, mailing: Mailing, edition: Edition) -> Proof:
+    def _proof_reader(self, digest: Digest) -> Addressee:
         """Dated by the digest, as a delivery is dated by itself: the same digest gives the same bytes."""
-        newsletter = digest.newsletter
         reader = Subscriber(id="proof", address="proof-reader@example.org", name="A Reader")
-        addressee = self._outsider(digest.planned, reader, digest.planned.due_at)
-        choice = Choice(edition=edition)
-        message = merge(mailing, addressee, site=self.site, sender=newsletter.from_address, choice=choice)
-        text_only = edition is Edition.TEXT_ONLY
-        expected = Expected(newsletter=newsletter, site=self.site, digest=digest, text_only=text_only)
-        return Proof(expected=expected, edition=edition, message=message.data)
+        return self._outsider(digest.planned, reader, digest.planned.due_at)
 
     def _digest_for_preview(self, newsletter: Newsletter, period: str | None, now: datetime) -> Digest:
         drafts = [draft.digest for draft in compose_due(newsletter, self._press, now)]
@@ -515,6 +512,7 @@ class App:
 
     def _status_of(self, newsletter: Newsletter, deliveries: dict[str, int], now: datetime) -> NewsletterStatus:
         record = self._digests.record(newsletter.slug)
+        refused = Progress(self._database).get(_refused(newsletter))
         return NewsletterStatus(
             newsletter=newsletter,
             subscribers=len(self._subscribers.confirmed(newsletter.slug)),
@@ -522,6 +520,7 @@ class App:
             last=self._digests.latest(newsletter.slug),
             next=next_due(newsletter, record, now),
             deliveries=deliveries,
+            refused="" if refused is None else refused.fingerprint,
         )
 
     def _newsletter(self, slug: str) -> Newsletter:
@@ -565,20 +564,8 @@ def _open_database(url: str) -> Database:
         raise StoreError(f"store.url ({named}): {error.message}") from error
 
 
-def _open_source(told: SourceConfig, state: Path, stream: BinaryIO | None) -> Source:
-    documents = format_of(told.kind, told.profile)
-    limit = limit_of(documents)
-    place: Place
-    if stream is not None:
-        place = Stream(stream, bytes_limit=limit)
-    elif told.folder is not None:
-        place = Folder(Path(told.folder), documents.suffixes, limit)
-    elif told.file is not None:
-        place = File(Path(told.file), limit)
-    else:
-        cache = state / f"{told.slug}.fetched"
-        place = Url(str(told.url), allowed_private=told.private_hosts, cache=cache, limit=limit)
-    return Source(told.slug, place, documents)
+def _refused(newsletter: Newsletter) -> str:
+    return f"refused/{newsletter.slug}"
 
 
 def _run_of(report: IngestReport, now: datetime, *, first: bool) -> SourceRun:

@@ -61,6 +61,7 @@ class Published:
     articles: int
     notices: int
     deliveries: int
+    warnings: tuple[str, ...] = ()  #: about its email, which goes out all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +169,7 @@ def _published(new: NewDigest) -> Published:
         articles=len(digest.placed),
         notices=len(digest.notices),
         deliveries=len(new.deliveries),
+        warnings=() if new.mailing is None else new.mailing.warnings,
     )
 
 

@@ -117,3 +117,22 @@ def test_the_command_is_documented() -> None:
     text = (ROOT / "docs" / "checking-mail.md").read_text(encoding="utf-8")
     for word in ("newsletter check mail", "--period", "--now", "--json"):
         assert word in text
+
+
+def test_publish_refuses_what_the_gate_finds_and_status_says_so_until_it_is_mended(tmp_path: Path) -> None:
+    workshop = open_workshop(tmp_path)
+    folder = tmp_path / "mine" / "mail"
+    folder.mkdir(parents=True)
+    (folder / "kept.css").write_text("h1 { margin: 0 !important; }\n", encoding="utf-8")
+    workshop.change('# templates = "my-templates"', 'templates = "mine"')
+    workshop.told("ingest", "--now", NOW)
+    told = workshop.told("publish", "--now", NOW, status=1)
+    refused = [each for each in told["results"] if "message" in each]
+    assert {each["planned"]["newsletter"] for each in refused} == {"daily", "caregiver-weekly", "clinician-monthly"}
+    assert all("edition: " in each["message"] for each in refused)
+    status = workshop.told("status", "--now", NOW)
+    assert all("edition: " in each["refused"] for each in status["newsletters"])
+    assert b"refused: " in workshop.run("status", "--now", NOW).stdout
+    (folder / "kept.css").unlink()
+    workshop.told("publish", "--now", NOW)
+    assert [each["refused"] for each in workshop.told("status", "--now", NOW)["newsletters"]] == [None] * 3

@@ -18,11 +18,12 @@ from newsletter.errors import UsageError
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
-    from newsletter.app import App, Proof
+    from newsletter.app import App
     from newsletter.feeds.check.finding import Finding
     from newsletter.feeds.check.serving import Exchange
     from newsletter.mail.check.finding import Finding as MailFinding
     from newsletter.mail.check.words import Reading
+    from newsletter.mail.proof import Proof
 
 _FEW = 3  # findings of one kind that are shown of one file
 _PATIENCE = 10  # seconds for an answer of our own server on this machine

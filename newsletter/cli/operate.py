@@ -51,6 +51,8 @@ def publish(config_path: Path, as_json: bool, now: datetime | None, catch_up: bo
         if report.files is not None:
             files = report.files
             click.echo(f"files: {files.written} written, {files.unchanged} unchanged, {files.removed} removed")
+        for newsletter, period, warning in ((*_name(r.planned), told) for r in recorded for told in r.warnings):
+            click.secho(f"{newsletter} {period}: {warning}", fg="yellow", err=True)
         for each in refused:
             newsletter, period = _name(each.planned)
             click.secho(f"refused {newsletter} {period}: {each.message}", fg="red", err=True)
@@ -151,6 +153,9 @@ def status(config_path: Path, as_json: bool, now: datetime | None) -> None:
     click.echo(f"articles: {told.articles}; quarantined: {len(told.quarantined)}; last tick: {stamp(told.last_tick)}")
     for entry in told.quarantined:
         click.secho(f"quarantined {entry.source}/{entry.key}: {entry.code}: {entry.message}", fg="yellow")
+    for each in told.newsletters:
+        if each.refused:
+            click.secho(f"refused: {each.refused}", fg="red")
     if told.refusal:
         click.secho(f"clock: {told.refusal}", fg="red")
     _where(config)
@@ -181,6 +186,7 @@ def _status_json(told: Status) -> dict[str, Any]:
                 and {"period": each.last.planned.period, "state": each.last.state, "articles": len(each.last.placed)},
                 "next": {"period": each.next.period, "due_at": each.next.due_at},
                 "deliveries": each.deliveries,
+                "refused": each.refused or None,
             }
             for each in told.newsletters
         ],

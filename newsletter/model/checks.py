@@ -1,0 +1,17 @@
+"""What a noun may ask of its values when it is made."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+
+def require_aware(owner: object, **moments: datetime | None) -> None:
+    for name, moment in moments.items():
+        if moment is not None and moment.utcoffset() != timedelta(0):
+            raise ValueError(f"{type(owner).__name__}.{name}: an aware datetime in UTC is required, not {moment!r}")
+
+
+def require_text(owner: object, **texts: str) -> None:
+    for name, text in texts.items():
+        if not text.strip():
+            raise ValueError(f"{type(owner).__name__}.{name}: a text is required, not {text!r}")

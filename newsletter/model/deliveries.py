@@ -1,0 +1,138 @@
+"""Subscribers, mailings and deliveries."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from newsletter.model.digests import Digest
+
+
+class SubscriptionState(StrEnum):
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What was agreed to: the text, when, and by which way it came in (`operator`, `form`, `import`)."""
+
+    text: str
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """A person's address. `id` is random and says nothing of the address."""
+
+    id: str
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One subscriber's standing with one newsletter."""
+
+    subscriber: Subscriber
+    newsletter: str
+    state: SubscriptionState
+    consent: Consent
+
+
+class DeliveryState(StrEnum):
+    """`pending -> sending -> sent | deferred | bounced | suppressed | unknown | expired`."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    SUPPRESSED = "suppressed"
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A delivery to be written down together with its digest. `domain` is the recipient's mail domain."""
+
+    subscriber_id: str
+    message_id: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDigest:
+    """A digest to be written down with all that belongs to it.
+
+    `settled` are ids of notices that need not be shown any more, because the articles tell them.
+    """
+
+    digest: Digest
+    settled: tuple[str, ...] = ()
+    mailing: Mailing | None = None
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery that one owner holds until `lease_until`. `attempts` counts this one."""
+
+    delivery_id: int
+    digest_id: int
+    newsletter: str
+    period: str
+    subscriber: Subscriber
+    message_id: str
+    owner: str
+    lease_until: datetime
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one attempt. `next_at` is set for `deferred` alone."""
+
+    state: DeliveryState
+    kind: str  #: a machine word for the event log, for example `accepted`
+    next_at: datetime | None = None
+    code: int | None = None
+    enhanced: str | None = None
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailing:
+    """A digest's email, rendered and inlined once.
+
+    `template` holds every edition and audience that was asked for, as encoded fragments with open slots (`mail.fragments`);
+    `mail.merge` makes a message of it. `subject` is that of the whole digest. `warnings` are what the editor should know
+    before it goes out; they are said when it is compiled and kept nowhere. `fingerprint` stands for `template` where two
+    mailings are compared.
+    """
+
+    newsletter: str
+    period: str
+    subject: str
+    template: bytes = field(repr=False, compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    fingerprint: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fingerprint", hashlib.sha256(self.template).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message to one recipient (RFC 5321's envelope and RFC 5322's data)."""
+
+    sender: str
+    recipient: str
+    message_id: str
+    data: bytes
