@@ -352,7 +352,7 @@ def test_what_is_no_http_is_refused(sent: bytes) -> None:
     [
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(BODY * 99)[:-9],
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(BODY * 99, mtime=0)[:-9],
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n",
     ],
 )
@@ -402,9 +402,9 @@ def _bare(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("encoding", "sent"),
     [
-        ("gzip", gzip.compress(BODY * 50_000)),
-        ("X-GZIP", gzip.compress(BODY * 50_000)),
-        ("gzip", gzip.compress(BODY * 20_000) + gzip.compress(BODY * 30_000)),
+        ("gzip", gzip.compress(BODY * 50_000, mtime=0)),
+        ("X-GZIP", gzip.compress(BODY * 50_000, mtime=0)),
+        ("gzip", gzip.compress(BODY * 20_000, mtime=0) + gzip.compress(BODY * 30_000, mtime=0)),
         ("deflate", zlib.compress(BODY * 50_000)),
         ("deflate", _bare(BODY * 50_000)),
         ("identity", BODY * 50_000),
@@ -418,12 +418,17 @@ def test_compressed_answers_are_read(site: Site, encoding: str, sent: bytes) -> 
 @pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 131_072, 1_000_000])
 def test_a_file_that_compresses_well_is_whole(site: Site, size: int) -> None:
     """The decompressor may hold back output when it has taken in all input."""
-    site.answer = lambda handler: handler.reply(gzip.compress(b"x" * size), Content_Encoding="gzip")
+    site.answer = lambda handler: handler.reply(gzip.compress(b"x" * size, mtime=0), Content_Encoding="gzip")
     assert fetch(Url(site.url(), allowed_private=HERE)) == b"x" * size
 
 
 @pytest.mark.parametrize(
-    "sent", [gzip.compress(b"\0" * 10**8), gzip.compress(b"") * 60_000, gzip.compress(b"\0" * 10**6) * 100]
+    "sent",
+    [
+        gzip.compress(b"\0" * 10**8, mtime=0),
+        gzip.compress(b"", mtime=0) * 60_000,
+        gzip.compress(b"\0" * 10**6, mtime=0) * 100,
+    ],
 )
 def test_a_bomb_does_not_go_off(site: Site, sent: bytes) -> None:
     site.answer = lambda handler: handler.reply(sent, Content_Encoding="gzip")
@@ -442,7 +447,9 @@ def test_an_encoding_that_was_not_asked_for_is_refused(site: Site, encoding: str
     assert f"encoded as {encoding!r}" in refused(Url(site.url(), allowed_private=HERE))
 
 
-@pytest.mark.parametrize("sent", [b"\xff" * 100, gzip.compress(BODY) + b"garbage", b"\x1f\x8b\x08\x00" + b"\xff" * 99])
+@pytest.mark.parametrize(
+    "sent", [b"\xff" * 100, gzip.compress(BODY, mtime=0) + b"garbage", b"\x1f\x8b\x08\x00" + b"\xff" * 99]
+)
 def test_damaged_compression_is_refused(site: Site, sent: bytes) -> None:
     site.answer = lambda handler: handler.reply(sent, Content_Encoding="gzip")
     message = refused(Url(site.url(), allowed_private=HERE))
