@@ -59,11 +59,6 @@ def publish_entries(
     return FeedUpdate(dropped=dropped, added=tuple(added), cuts=cuts, tail=left)
 
 
-def withdraw_entries(tail: Sequence[PublishedEntry], subjects: frozenset[str]) -> tuple[PublishedEntry, ...]:
-    """The records of the live document that must leave it, because what they tell of was taken back."""
-    return tuple(record for record in tail if record.subject in subjects)
-
-
 def _record(arrival: Arrival, position: int, month: str) -> PublishedEntry:
     return PublishedEntry(
         position=position,

@@ -165,7 +165,15 @@ class FeedRun:
         for name, head in heads.items():
             self._publish(name, head, self._gathered[name])
         for name in {name for name, _ in self._plant.feeds.unwritten()}:
-            self._write_archives(name, self.head(name), only_new=True)
+            if not self.ended(name):
+                self._write_archives(name, self.head(name), only_new=True)
+
+    def ended(self, name: str) -> bool:
+        """Whether a feed is that of a newsletter which is no longer in the configuration: it stays as it is."""
+        prefix = newsletter_feed("")
+        return name.startswith(prefix) and name.removeprefix(prefix) not in {
+            newsletter.slug for newsletter in self._plant.newsletters
+        }
 
     def head(self, name: str) -> Head:
         """What a feed is called. The name of one that is there already says what it is."""

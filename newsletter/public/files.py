@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +64,14 @@ class Files:
             if not any(path.parent.iterdir()):
                 path.parent.rmdir()
 
-    def sweep(self, folders: Iterable[str]) -> None:
-        """Remove every file below `folders` that was neither written nor kept in this run."""
+    def sweep(self, folders: Iterable[str], spared: Sequence[str] = ()) -> None:
+        """Remove every file below `folders` that was neither written nor kept in this run, but for names that begin with
+        one of `spared`.
+        """
         for part in folders:
             for path in sorted((self.folder / part).rglob("*"), reverse=True):
                 name = path.relative_to(self.folder).as_posix()
-                if path.is_file() and name not in self._kept:
+                if path.is_file() and name not in self._kept and not name.startswith(tuple(spared)):
                     path.unlink()
                     self._removed += 1
                 elif path.is_dir() and not any(path.iterdir()):

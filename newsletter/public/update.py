@@ -263,6 +263,13 @@ class _Run:
         """What only a run over everything does: style and icon, lost archive documents, and what nobody makes any more."""
         self._files.put(STYLE, style(self._plant.templates))
         self._files.put(ICON, icon(self._plant.templates))
-        for name in self._plant.feeds.ids():
+        names = self._plant.feeds.ids()
+        ended = [name for name in names if self._feeds.ended(name)]
+        for name in set(names) - set(ended):
             self._feeds.repair_archives(name)
-        self._files.sweep(_OWNED)
+        spared = [
+            name
+            for feed in ended
+            for name in (f"{feed}.", f"{feed}/", f"{feed.replace('feeds/newsletters', 'digests')}/")
+        ]
+        self._files.sweep(_OWNED, spared)

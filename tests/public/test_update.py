@@ -164,6 +164,20 @@ def test_a_digest_is_a_page_and_an_entry_and_changes_with_its_articles(press: Pr
     assert press.files()["feeds/newsletters/daily.atom"].count(b"<entry>") == 1
 
 
+def test_what_a_newsletter_published_stays_when_it_ends(press: Press) -> None:
+    article = _article(1, datetime(2026, 11, 17, 9, tzinfo=UTC))
+    press.save(article)
+    due = datetime(2026, 11, 18, 6, tzinfo=UTC)
+    press.record(make_digest(article, newsletter=DAILY, period="2026-11-17", due_at=due), due)
+    press.publish(due)
+    before = press.files()
+    press.plant = replace(press.plant, newsletters=())
+    press.publish(due, everything=True)
+    for name in ("digests/daily/2026-11-17/index.html", "feeds/newsletters/daily.atom"):
+        assert press.files()[name] == before[name]
+    assert b"newsletters/daily" not in press.files()["feeds/feeds.opml"]
+
+
 # -- ids --------------------------------------------------------------------------------------------------------------
 
 
