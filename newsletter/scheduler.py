@@ -46,7 +46,7 @@ class Ticker:
         ended: list[Outcome] = []
 
         def deliver() -> None:
-            self._app.deliver(clock.now, stop=self._stop, told=ended.append, senders=1)
+            self._app.delivery.send(clock.now, stop=self._stop, told=ended.append, senders=1)
 
         self._survive("deliver", deliver)
         return len(ended)
@@ -72,8 +72,8 @@ class Ticker:
                 _log.info("digest-published", **named, articles=result.articles, deliveries=result.deliveries)
 
     def _deliver(self) -> None:
-        if self._app.due_deliveries(clock.now()):
-            counts = self._app.deliver(clock.now, stop=self._stop, told=lambda _: None)
+        if self._app.delivery.due(clock.now()):
+            counts = self._app.delivery.send(clock.now, stop=self._stop, told=lambda _: None)
             _log.info("delivered", **counts)
 
     def _survive(self, action: str, work: Callable[[], None]) -> None:
@@ -90,7 +90,7 @@ class Ticker:
 def running(app: App, stop: Event) -> Iterator[None]:
     """Tick in the background until the block ends; what is in flight then is finished first."""
     ticker = Ticker(app, stop)
-    with _in_a_fleet(app, ticker, stop) if app.many_machines else _alone(app, ticker, stop):
+    with _in_a_fleet(app, ticker, stop) if app.delivery.many_machines else _alone(app, ticker, stop):
         yield
 
 
@@ -102,9 +102,7 @@ def _in_a_fleet(app: App, ticker: Ticker, stop: Event) -> Iterator[None]:
     except ImportError as error:
         raise ConfigError(f"store.url: PostgreSQL needs `pip install newsletter[postgres]` ({error.name})") from None
     url = app.config.store.url
-    work = procrastinate.Work(
-        tick=ticker.tick, send=ticker.send_one_by_one, due=lambda: app.due_deliveries(clock.now())
-    )
+    work = procrastinate.Work(tick=ticker.tick, send=ticker.send_one_by_one, due=lambda: app.delivery.due(clock.now()))
     procrastinate.prepare(url)  # what is wrong with the database is raised here, not in a thread
     options = {"senders": app.config.delivery.senders, "stop": stop}
     worker = Thread(target=procrastinate.run, args=(url, work), kwargs=options, name="worker")

@@ -97,10 +97,10 @@ def deliver(config_path: Path, as_json: bool, now: datetime | None) -> None:
     from newsletter import clock
 
     stop = stop_on_signal()
-    with opened(config_path) as app, app.sole_process():
-        app.recover(at(now))
-        with progress(app.due_deliveries(at(now)), "delivering") as advance:
-            counts = app.deliver(clock.now if now is None else lambda: now, stop=stop, told=lambda _: advance())
+    with opened(config_path) as app, app.delivery.sole_process():
+        app.delivery.recover(at(now))
+        with progress(app.delivery.due(at(now)), "delivering") as advance:
+            counts = app.delivery.send(clock.now if now is None else lambda: now, stop=stop, told=lambda _: advance())
     if as_json:
         print_json({"deliveries": counts})
     elif counts:
@@ -118,11 +118,15 @@ def run(config_path: Path) -> None:
 
     logs.set_up()
     stop = stop_on_signal()
-    with opened(config_path) as app, app.sole_process():
-        app.recover(clock.now())
+    with opened(config_path) as app, app.delivery.sole_process():
+        app.delivery.recover(clock.now())
         web = app.config.web
         with server.serving(app, web.host, web.port) as address, scheduler.running(app, stop):
-            every = "once a minute in the fleet" if app.many_machines else f"every {app.config.schedule.tick_seconds} s"
+            every = (
+                "once a minute in the fleet"
+                if app.delivery.many_machines
+                else f"every {app.config.schedule.tick_seconds} s"
+            )
             click.echo(f"serving {address} and ticking {every}; Ctrl-C ends it")
             stop.wait()
             click.echo("finishing what is in flight")

@@ -17,10 +17,9 @@ from threading import Event
 from typing import BinaryIO
 
 from newsletter import __version__, subscribe
-from newsletter.config import Config, SourceConfig, read_secrets, read_smtp_password
-from newsletter.deliver import Post, Sender
+from newsletter.app.delivery import Delivery, database_path
+from newsletter.config import Config, SourceConfig, read_secrets
 from newsletter.digest import arrange
-from newsletter.engine import local
 from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError, UsageError
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
@@ -56,7 +55,6 @@ from newsletter.sources.completion import DoubtfulTopics, completion, doubtful, 
 from newsletter.sources.opening import open_source
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
-from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests, RecordedDigest
 from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
@@ -71,9 +69,6 @@ from newsletter.store.ticks import Ticks
 from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
-from newsletter.transports.base import Transport
-from newsletter.transports.maildir import Maildir
-from newsletter.transports.smtp import Relay, Smtp
 
 _COMPLETION = "completion"  # the step that completes articles by files of studies and topics, in table `progress`
 
@@ -127,7 +122,13 @@ class App:
         self._related = RelatedIndex(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
-        self._deliveries = Deliveries(database)
+        self.delivery = Delivery(
+            config=config,
+            site=self.site,
+            senders={each.slug: each.from_address for each in self.newsletters},
+            tokens=tokens,
+            database=database,
+        )
         self._ticks = Ticks(database)
         self._runs = SourceRuns(database)
         self._feeds = Feeds(database)
@@ -357,7 +358,7 @@ class App:
         digest = self._digest_for_preview(newsletter, period, now)
         reader = Subscriber(id=f"test-{secrets.token_hex(16)}", address=address)  # nobody's, and another each time
         message = make_test(digest, self.site, self.templates, self._outsider(digest.planned, reader, now), choice)
-        with closing(self._open_transport()) as transport:
+        with closing(self.delivery.open_transport()) as transport:
             transport.send(message)
         return digest.planned.period
 
@@ -391,89 +392,6 @@ class App:
             raise UsageError(f"{newsletter.slug}: no digest {asked}; the last ones are: {known}")
         return matching[-1]
 
-    # -- deliver ------------------------------------------------------------------------------------------------------
-
-    def due_deliveries(self, now: datetime) -> int:
-        return self._deliveries.due(now)
-
-    def deliver(
-        self, clock: Callable[[], datetime], *, stop: Event, told: Callable[[Outcome], None], senders: int | None = None
-    ) -> Counter[str]:
-        """Send everything that is due, on as many connections as configured; how many deliveries ended in each state.
-
-        Raises RelayFailure where it must stop.
-        """
-        counts = local.send_all(
-            lambda number: _Clocked(
-                Sender(self._post, self._open_transport(), f"{secrets.token_hex(8)}-{number}"), clock
-            ),
-            senders=senders or self.config.delivery.senders,
-            stop=stop,
-            told=told,
-        )
-        self._digests.close_finished()
-        return counts
-
-    def sole_process(self) -> AbstractContextManager[None]:
-        """Prove that no other process of this machine delivers, and take back what a killed one held.
-
-        On PostgreSQL other machines may deliver too, so there leases decide.
-        """
-        path = _database_path(self.config.store.url)
-        return nullcontext() if path is None else local.sole_process(path.with_name(f"{path.name}.lock"))
-
-    @property
-    def many_machines(self) -> bool:
-        """Whether other machines may share the work."""
-        return _database_path(self.config.store.url) is None
-
-    def recover(self, now: datetime) -> int:
-        """Take back at once what a killed process held. Only while `sole_process` is held."""
-        return 0 if _database_path(self.config.store.url) is None else self._deliveries.recover(now)
-
-    @cached_property
-    def _post(self) -> Post:
-        return Post(
-            ledger=self._deliveries,
-            mailings=self._digests,
-            suppressions=self._subscribers,
-            merge=self._merge_claim,
-            address_key=self.tokens.address_key,
-            lease=self.config.delivery.lease,
-            max_age=self.config.delivery.max_age,
-        )
-
-    def _merge_claim(self, mailing: Mailing, claim: Claim) -> Message:
-        """Dated by the delivery, not by the attempt: every attempt sends the same bytes."""
-        return self._merge(mailing, claim.subscriber, claim.message_id, claim.created_at)
-
-    def _merge(self, mailing: Mailing, subscriber: Subscriber, message_id: str, date: datetime) -> Message:
-        addressee = Addressee(
-            subscriber=subscriber,
-            message_id=message_id,
-            unsubscribe_token=self.tokens.unsubscribe(mailing.newsletter, subscriber.id),
-            date=date,
-        )
-        sender = self._newsletter(mailing.newsletter).from_address
-        return merge(mailing, addressee, site=self.site, sender=sender)
-
-    def _open_transport(self) -> Transport:
-        delivery = self.config.delivery
-        if delivery.transport == "maildir":
-            return Maildir(Path(delivery.maildir.folder))
-        smtp = delivery.smtp
-        return Smtp(
-            Relay(
-                host=smtp.host,
-                port=smtp.port,
-                security=smtp.security,
-                username=smtp.username,
-                password=read_smtp_password(self.config),
-                helo_name=smtp.helo_name,
-                ca_file=Path(smtp.ca_file) if smtp.ca_file else None,
-            )
-        )
-
     # -- subscribe ----------------------------------------------------------------------------------------------------
 
     def add_subscriber(self, address: str, name: str, newsletter: str, consent: Consent) -> bool:
@@ -501,7 +419,7 @@ class App:
     # -- status -------------------------------------------------------------------------------------------------------
 
     def status(self, now: datetime) -> Status:
-        deliveries = self._deliveries.counts()
+        deliveries = self.delivery.counts()
         return Status(
             newsletters=tuple(self._status_of(each, deliveries.get(each.slug, {}), now) for each in self.newsletters),
             articles=self._plant.listings.count(now),
@@ -531,20 +449,6 @@ class App:
         raise UsageError(f'no newsletter "{slug}" in the configuration; there are: {known}')
 
 
-@dataclass(frozen=True, slots=True)
-class _Clocked:
-    """A sender that knows the time."""
-
-    sender: Sender
-    clock: Callable[[], datetime]
-
-    def send_next(self) -> Outcome | None:
-        return self.sender.send_next(self.clock())
-
-    def close(self) -> None:
-        self.sender.close()
-
-
 def open_app(config: Config) -> App:
     """Open the database and join everything. Raises StoreError, ConfigError or TemplateError."""
     tokens = Tokens(read_secrets(config))
@@ -560,7 +464,7 @@ def _open_database(url: str) -> Database:
     try:
         return open_database(url)
     except StoreError as error:
-        named = _database_path(url) or "PostgreSQL"  # never the URL: it may hold a password
+        named = database_path(url) or "PostgreSQL"  # never the URL: it may hold a password
         raise StoreError(f"store.url ({named}): {error.message}") from error
 
 
@@ -579,7 +483,3 @@ def _run_of(report: IngestReport, now: datetime, *, first: bool) -> SourceRun:
         quarantined=len(report.quarantined),
         problem=report.problem,
     )
-
-
-def _database_path(url: str) -> Path | None:
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
