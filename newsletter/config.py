@@ -163,6 +163,7 @@ class DeliveryConfig(_Part):
     transport: Literal["maildir", "smtp"] = Field("maildir", description='"maildir" or "smtp"')
     senders: int = Field(2, ge=1, le=64, description="a number of connections from 1 to 64")
     lease_minutes: int = Field(15, ge=13, le=1440, description="a number of minutes from 13 to 1440")
+    after_crash: Literal["resend", "hold"] = Field("resend", description='"resend" or "hold"')
     max_age_days: int = Field(4, ge=1, le=30, description="a number of days from 1 to 30")
     maildir: MaildirConfig = Field(default_factory=MaildirConfig, description="a table")
     smtp: SmtpConfig = Field(default_factory=SmtpConfig, description="a table")

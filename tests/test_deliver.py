@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.deliver import AMBIGUOUS_WAIT, back_off, decide
+from newsletter.deliver import (
+    AMBIGUOUS_WAIT,
+    DEAD_ADDRESS,
+    DOMAIN_WAIT,
+    RELAY_WAIT,
+    Clerk,
+    Post,
+    Verdict,
+    back_off,
+    decide,
+)
 from newsletter.errors import (
     AmbiguousFailure,
+    HeaderError,
+    MailError,
+    NewsletterError,
+    NothingToSend,
     PermanentFailure,
     RelayFailure,
+    StoreError,
     TemporaryFailure,
     TransportError,
 )
-from newsletter.model import Claim, DeliveryState, Subscriber
+from newsletter.model import Claim, DeliveryState, Exchange, Outcome, Pause, Settled, Subscriber, Terms
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 MAX_AGE = timedelta(days=4)
@@ -38,11 +56,11 @@ def make_claim(*, attempts: int = 1, created_at: datetime = NOW) -> Claim:
 
 
 def test_accepted_is_sent() -> None:
-    assert decide(make_claim(), None, now=NOW, max_age=MAX_AGE).state is DeliveryState.SENT
+    assert decide(make_claim(), None, now=NOW, max_age=MAX_AGE).outcome.state is DeliveryState.SENT
 
 
 def test_a_permanent_refusal_is_never_tried_again_however_young() -> None:
-    outcome = decide(make_claim(), PermanentFailure("no", code=550, enhanced="5.1.1"), now=NOW, max_age=MAX_AGE)
+    outcome = decide(make_claim(), PermanentFailure("no", code=550, enhanced="5.1.1"), now=NOW, max_age=MAX_AGE).outcome
     assert (outcome.state, outcome.code, outcome.enhanced) == (DeliveryState.BOUNCED, 550, "5.1.1")
     assert outcome.next_at is None
 
@@ -56,7 +74,7 @@ def test_a_permanent_refusal_is_never_tried_again_however_young() -> None:
     ],
 )
 def test_whatever_else_goes_wrong_is_tried_again(failure: TransportError, kind: str) -> None:
-    outcome = decide(make_claim(), failure, now=NOW, max_age=MAX_AGE)
+    outcome = decide(make_claim(), failure, now=NOW, max_age=MAX_AGE).outcome
     assert (outcome.state, outcome.kind) == (DeliveryState.DEFERRED, kind)
     assert outcome.next_at is not None
     assert outcome.next_at > NOW
@@ -64,14 +82,137 @@ def test_whatever_else_goes_wrong_is_tried_again(failure: TransportError, kind: 
 
 
 def test_an_open_question_waits_a_quarter_of_an_hour() -> None:
-    outcome = decide(make_claim(), AmbiguousFailure("lost"), now=NOW, max_age=MAX_AGE)
+    outcome = decide(make_claim(), AmbiguousFailure("lost"), now=NOW, max_age=MAX_AGE).outcome
     assert outcome.next_at is not None
     assert outcome.next_at >= NOW + AMBIGUOUS_WAIT
 
 
+def test_an_open_question_is_left_to_an_operator_who_wants_it() -> None:
+    verdict = decide(make_claim(), AmbiguousFailure("lost"), now=NOW, max_age=MAX_AGE, hold=True)
+    assert (verdict.outcome.state, verdict.outcome.ambiguous) == (DeliveryState.UNKNOWN, True)
+    assert verdict.outcome.next_at is None
+
+
+@pytest.mark.parametrize("enhanced", sorted(DEAD_ADDRESS))
+def test_a_dead_address_is_told_from_every_other_refusal(enhanced: str) -> None:
+    failure = PermanentFailure("no such mailbox", code=550, enhanced=enhanced)
+    assert decide(make_claim(), failure, now=NOW, max_age=MAX_AGE) == Verdict(
+        outcome=Outcome(state=DeliveryState.BOUNCED, kind="refused", code=550, enhanced=enhanced), dead=True
+    )
+
+
+@pytest.mark.parametrize("enhanced", [None, "5.2.2", "5.4.1", "5.0.0"])
+def test_other_refusals_burn_no_address(enhanced: str | None) -> None:
+    verdict = decide(make_claim(), PermanentFailure("no", code=550, enhanced=enhanced), now=NOW, max_age=MAX_AGE)
+    assert verdict.outcome.state is DeliveryState.BOUNCED
+    assert not verdict.dead
+    assert verdict.pause is None
+
+
+def test_a_policy_is_never_the_recipients_fault_and_pauses_the_domain() -> None:
+    failure = PermanentFailure("blocked", code=550, enhanced="5.7.1")
+    verdict = decide(make_claim(), failure, now=NOW, max_age=MAX_AGE)
+    assert not verdict.dead
+    assert verdict.outcome.kind == "policy"
+    assert verdict.pause == Pause(
+        scope="domain/example.org", reason="blocked", at=NOW, until=NOW + DOMAIN_WAIT, automatic=True
+    )
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        RelayFailure("too large", code=552, enhanced="5.3.4"),
+        RelayFailure("no such charset", code=554, enhanced="5.6.1"),
+        MailError("a choice that was not compiled"),
+    ],
+)
+def test_a_message_at_fault_stops_its_digest_and_blames_nobody(failure: NewsletterError) -> None:
+    verdict = decide(make_claim(), failure, now=NOW, max_age=MAX_AGE)
+    assert (verdict.outcome.state, verdict.outcome.next_at) == (DeliveryState.DEFERRED, NOW)
+    assert verdict.pause is not None
+    assert (verdict.pause.scope, verdict.pause.until) == ("digest/daily/2026-11-19", None)
+
+
+def test_a_relay_that_refuses_us_pauses_everything_for_a_while() -> None:
+    verdict = decide(make_claim(), RelayFailure("log in first", code=530), now=NOW, max_age=MAX_AGE)
+    assert verdict.pause is not None
+    assert (verdict.pause.scope, verdict.pause.until) == ("all", NOW + RELAY_WAIT)
+    assert verdict.outcome.next_at == NOW + RELAY_WAIT
+
+
+def test_a_choice_that_leaves_nothing_is_no_failure() -> None:
+    verdict = decide(make_claim(), NothingToSend("nothing"), now=NOW, max_age=MAX_AGE)
+    assert verdict == Verdict(outcome=Outcome(state=DeliveryState.SUPPRESSED, kind="nothing-chosen"))
+
+
+def test_an_address_that_cannot_stand_in_a_message_ends_its_delivery_alone() -> None:
+    verdict = decide(make_claim(), HeaderError("To"), now=NOW, max_age=MAX_AGE)
+    assert verdict == Verdict(outcome=Outcome(state=DeliveryState.BOUNCED, kind="not-addressable"))
+
+
+class _Book:
+    """A ledger that takes its time over a commit and remembers how large each was."""
+
+    def __init__(self, failure: StoreError | None = None) -> None:
+        self.commits: list[tuple[int, int]] = []
+        self.failure = failure
+        self.ended: list[Settled] = []
+
+    def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange:
+        time.sleep(0.005)
+        if self.failure is not None:
+            raise self.failure
+        self.commits.append((len(settled), wanted))
+        self.ended += settled
+        return Exchange(claims=tuple(make_claim() for _ in range(wanted)))
+
+
+def _clerk(book: _Book) -> Clerk:
+    post = Post(
+        ledger=book,
+        mailings=None,  # type: ignore[arg-type]
+        suppressions=None,  # type: ignore[arg-type]
+        pauses=None,  # type: ignore[arg-type]
+        merge=None,  # type: ignore[arg-type]
+        address_key=str,
+        lease=timedelta(minutes=15),
+        max_age=MAX_AGE,
+    )
+    return Clerk(post, "o", lambda: NOW)
+
+
+def test_senders_share_their_commits_and_none_holds_two_claims() -> None:
+    book = _Book()
+    clerk = _clerk(book)
+    sent = Outcome(state=DeliveryState.SENT, kind="accepted")
+
+    def send(_: int) -> None:
+        settled = None
+        for _number in range(20):
+            claim = clerk.exchange(settled, more=True)
+            assert claim is not None
+            settled = Settled(claim=claim, outcome=sent)
+        assert clerk.exchange(settled, more=False) is None
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(send, range(10)))
+    assert len(book.ended) == 200
+    assert sum(wanted for _, wanted in book.commits) == 200
+    assert len(book.commits) < 100
+    assert max(wanted for _, wanted in book.commits) <= 10
+
+
+def test_every_sender_hears_of_a_ledger_that_fails() -> None:
+    clerk = _clerk(_Book(StoreError("disk full")))
+    with ThreadPoolExecutor(4) as pool:
+        heard = [pool.submit(clerk.exchange, None, more=True) for _ in range(4)]
+        assert all(isinstance(each.exception(), StoreError) for each in heard)
+
+
 def test_in_the_end_we_give_up() -> None:
     old = make_claim(created_at=NOW - MAX_AGE)
-    assert decide(old, TemporaryFailure("later"), now=NOW, max_age=MAX_AGE).state is DeliveryState.EXPIRED
+    assert decide(old, TemporaryFailure("later"), now=NOW, max_age=MAX_AGE).outcome.state is DeliveryState.EXPIRED
 
 
 @given(st.text(min_size=1), st.integers(1, 1000))

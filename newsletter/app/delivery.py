@@ -6,20 +6,20 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 
 from newsletter.config import Config, read_smtp_password
-from newsletter.deliver import Post, Sender
+from newsletter.deliver import Clerk, Post, Sender
 from newsletter.engine import local
 from newsletter.mail.merge import Addressee, merge
 from newsletter.model import Claim, Mailing, Message, Outcome, Site
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
+from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.base import Transport
@@ -40,6 +40,8 @@ class Delivery:
         self._deliveries = Deliveries(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
+        self._pauses = Pauses(database)
+        self._hold = config.delivery.after_crash == "hold"
 
     def due(self, now: datetime) -> int:
         """How many deliveries could be sent now."""
@@ -56,10 +58,9 @@ class Delivery:
 
         Raises RelayFailure where it must stop.
         """
+        clerk = Clerk(self._post, secrets.token_hex(8), clock)
         counts = local.send_all(
-            lambda number: _Clocked(
-                Sender(self._post, self.open_transport(), f"{secrets.token_hex(8)}-{number}"), clock
-            ),
+            lambda _: Sender(self._post, clerk, self.open_transport(), clock),
             senders=senders or self._config.delivery.senders,
             stop=stop,
             told=told,
@@ -82,7 +83,7 @@ class Delivery:
 
     def recover(self, now: datetime) -> int:
         """Take back at once what a killed process held. Only while `sole_process` is held."""
-        return 0 if self.many_machines else self._deliveries.recover(now)
+        return 0 if self.many_machines else self._deliveries.recover(now, hold=self._hold)
 
     def open_transport(self) -> Transport:
         delivery = self._config.delivery
@@ -111,6 +112,8 @@ class Delivery:
             address_key=self._tokens.address_key,
             lease=self._config.delivery.lease,
             max_age=self._config.delivery.max_age,
+            pauses=self._pauses,
+            hold=self._hold,
         )
 
     def _merge(self, mailing: Mailing, claim: Claim) -> Message:
@@ -122,20 +125,6 @@ class Delivery:
             date=claim.created_at,
         )
         return merge(mailing, addressee, site=self._site, sender=self._senders[mailing.newsletter])
-
-
-@dataclass(frozen=True, slots=True)
-class _Clocked:
-    """A sender that knows the time."""
-
-    sender: Sender
-    clock: Callable[[], datetime]
-
-    def send_next(self) -> Outcome | None:
-        return self.sender.send_next(self.clock())
-
-    def close(self) -> None:
-        self.sender.close()
 
 
 def database_path(url: str) -> Path | None:

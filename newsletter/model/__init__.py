@@ -24,17 +24,24 @@ from newsletter.model.articles import (
     Topic,
 )
 from newsletter.model.deliveries import (
+    EVERYTHING,
     Claim,
     Consent,
     DeliveryState,
+    Exchange,
     Mailing,
     Message,
     NewDelivery,
     NewDigest,
     Outcome,
+    Pause,
+    Settled,
     Subscriber,
     Subscription,
     SubscriptionState,
+    Terms,
+    domain_scope,
+    scopes_of,
 )
 from newsletter.model.digests import (
     Audience,
@@ -71,6 +78,7 @@ from newsletter.model.feeds import (
 )
 
 __all__ = [
+    "EVERYTHING",
     "Accepted",
     "ArchiveCut",
     "ArchiveDocument",
@@ -92,6 +100,7 @@ __all__ = [
     "Entry",
     "EntryFacts",
     "EntryKind",
+    "Exchange",
     "Facts",
     "Feed",
     "FeedChange",
@@ -109,6 +118,7 @@ __all__ = [
     "NoticeItem",
     "Origin",
     "Outcome",
+    "Pause",
     "Period",
     "Place",
     "Placed",
@@ -118,6 +128,7 @@ __all__ = [
     "Quarantined",
     "Rating",
     "Related",
+    "Settled",
     "Site",
     "SourceRun",
     "Status",
@@ -125,6 +136,9 @@ __all__ = [
     "Subscription",
     "SubscriptionState",
     "Summary",
+    "Terms",
     "Tombstone",
     "Topic",
+    "domain_scope",
+    "scopes_of",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from newsletter.model.digests import Digest
@@ -45,7 +46,10 @@ class Subscription:
 
 
 class DeliveryState(StrEnum):
-    """`pending -> sending -> sent | deferred | bounced | suppressed | unknown | expired`."""
+    """`pending -> sending -> sent | deferred | bounced | suppressed | unknown | expired | cancelled`.
+
+    `unknown`: it may have been sent, and an operator is to say. `cancelled`: an operator said no.
+    """
 
     PENDING = "pending"
     SENDING = "sending"
@@ -55,6 +59,7 @@ class DeliveryState(StrEnum):
     SUPPRESSED = "suppressed"
     UNKNOWN = "unknown"
     EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,61 @@ class Outcome:
     code: int | None = None
     enhanced: str | None = None
     ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A claim and what became of it."""
+
+    claim: Claim
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How claims are taken: under whose name, for how long, how an address's key is made.
+
+    `hold`: what a crash left open is left for an operator (`unknown`) instead of being sent again.
+    """
+
+    owner: str
+    lease: timedelta
+    address_key: Callable[[str], str]
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """New claims, and those results that did not count because their claim had been lost."""
+
+    claims: tuple[Claim, ...] = ()
+    lost: tuple[Settled, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Something that is not to be mailed until `until`, or until an operator says so where that is None.
+
+    `scope` is `all`, `newsletter/SLUG`, `digest/SLUG/PERIOD` or `domain/NAME`. `automatic`: it was no operator's word.
+    """
+
+    scope: str
+    reason: str
+    at: datetime
+    until: datetime | None = None
+    automatic: bool = False
+
+
+EVERYTHING = "all"  #: the scope that holds every other
+
+
+def scopes_of(newsletter: str, period: str) -> tuple[str, str]:
+    """The scopes, besides `all`, whose pause holds up a digest."""
+    return f"newsletter/{newsletter}", f"digest/{newsletter}/{period}"
+
+
+def domain_scope(domain: str) -> str:
+    return f"domain/{domain}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,17 +7,43 @@ claim alone. So after a crash every question is open in the ledger, and none is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
-from newsletter.model import Claim, DeliveryState, Outcome, Subscriber, SubscriptionState
+from newsletter.model import (
+    EVERYTHING,
+    Claim,
+    DeliveryState,
+    Exchange,
+    Outcome,
+    Pause,
+    Settled,
+    Subscriber,
+    SubscriptionState,
+    Terms,
+    domain_scope,
+    scopes_of,
+)
 from newsletter.store import schema
 from newsletter.store.database import Database
 from newsletter.store.digests import READY, SENDING
+from newsletter.store.pauses import standing
 from newsletter.store.schema import delivery as table
 
 
@@ -31,9 +57,7 @@ class DeliveryEvent:
     enhanced: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Suppressed:
-    """A row was due, but must not be mailed; the next one may."""
+_NO_TERMS = Terms(owner="", lease=timedelta(), address_key=str)  # nothing is claimed under them
 
 
 class Deliveries:
@@ -42,70 +66,55 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim(self, owner: str, now: datetime, lease: timedelta, suppressed_key: Callable[[str], str]) -> Claim | None:
-        """Take one delivery that is due, for `owner`, until `now + lease`; None where none is due.
+    def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange:
+        """Write down what became of claims and take up to `wanted` new ones, all in one commit.
 
-        Due are: rows whose lease has run out (their fate is unknown, so they become ambiguous), deferred ones whose
-        time has come, and pending ones, in this order. Before it is taken, a row is checked again: where the
-        subscription is no longer confirmed, or the address is suppressed (`suppressed_key` makes the address's key),
-        it becomes `suppressed` and the next is tried. The claim is committed when this returns.
+        A result counts from the claim alone that it belongs to: where the claim was lost to another owner, nothing
+        changes and the result comes back in `lost`. Due are rows whose lease has run out (their fate is unknown, so they become ambiguous,
+        or `unknown` where the terms say so), deferred ones whose time has come, and pending ones, in this order. Before
+        a row is taken it is looked at again: where the subscription is no longer confirmed, or the address is
+        suppressed, it becomes `suppressed`; where its domain is paused, it waits. Nothing is taken of what is paused.
+
+        Raises ValueError for an outcome that ends nothing.
         """
-        while True:
+        for one in settled:
+            _require_end(one.outcome)
+        try:
             with self._database.begin() as connection:
-                result = _claim_next(connection, owner, now, lease, suppressed_key)
-            if not isinstance(result, _Suppressed):
-                return result
+                _record(connection, settled, now)
+                return Exchange(claims=_claims(connection, wanted, terms, now))
+        except _LostClaimError:
+            with self._database.begin() as connection:
+                lost = tuple(one for one in settled if not _recorded(connection, one, now))
+                return Exchange(claims=_claims(connection, wanted, terms, now), lost=lost)
+
+    def claim(self, terms: Terms, now: datetime) -> Claim | None:
+        """Take one delivery that is due; None where none is. It is committed when this returns."""
+        return next(iter(self.exchange((), 1, terms, now).claims), None)
 
     def finish(self, claim: Claim, outcome: Outcome, now: datetime) -> bool:
-        """Write down what became of a claim; False, and no change, where the claim was lost to another owner.
+        """Write down what became of a claim; False, and no change, where the claim was lost to another owner."""
+        return not self.exchange((Settled(claim=claim, outcome=outcome),), 0, _NO_TERMS, now).lost
 
-        A delivery that once was ambiguous stays marked so. Raises ValueError for an outcome that ends nothing.
-        """
-        if outcome.state in {DeliveryState.PENDING, DeliveryState.SENDING}:
-            raise ValueError(f"an attempt cannot end in the state {outcome.state.value}")
-        if (outcome.state is DeliveryState.DEFERRED) != (outcome.next_at is not None):
-            raise ValueError("next_at is for a deferred delivery, and a deferred delivery needs it")
-        held = and_(
-            table.c.id == claim.delivery_id,
-            table.c.owner == claim.owner,
-            table.c.state == DeliveryState.SENDING.value,
-            table.c.attempts == claim.attempts,
-        )
-        values: dict[str, Any] = {
-            "state": outcome.state.value,
-            "owner": None,
-            "lease_until": None,
-            "next_at": outcome.next_at,
-            "code": outcome.code,
-            "enhanced": outcome.enhanced,
-            "sent_at": now if outcome.state is DeliveryState.SENT else None,
-        }
-        if outcome.ambiguous:
-            values["ambiguous"] = True
-        with self._database.begin() as connection:
-            if connection.execute(update(table).where(held).values(values)).rowcount == 0:
-                return False
-            _note(connection, claim.delivery_id, outcome.kind, now, code=outcome.code, enhanced=outcome.enhanced)
-            return True
-
-    def recover(self, now: datetime) -> int:
-        """Take back everything that is being sent, whatever its lease; how many.
+    def recover(self, now: datetime, *, hold: bool = False) -> int:
+        """Take back everything that is being sent, whatever its lease; how many. `hold`: as `unknown`, for an operator.
 
         Only for a caller who knows that no sender is alive, because he holds the file lock.
         """
         sending = select(table.c.id).where(table.c.state == DeliveryState.SENDING.value).with_for_update()
+        state, kind = (DeliveryState.UNKNOWN, "held") if hold else (DeliveryState.PENDING, "recovered")
         freed = {
-            "state": DeliveryState.PENDING.value,
+            "state": state.value,
             "owner": None,
             "lease_until": None,
-            "next_at": now,
+            "next_at": None if hold else now,
             "ambiguous": True,
         }
         with self._database.begin() as connection:
             numbers = connection.execute(sending).scalars().all()
             for number in numbers:  # few: at most one for each connection of the dead process
                 connection.execute(update(table).where(table.c.id == number).values(freed))
-                _note(connection, number, "recovered", now)
+            _note_all(connection, [_event(number, kind, now) for number in numbers])
             return len(numbers)
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -124,7 +133,11 @@ class Deliveries:
 
     def due(self, now: datetime) -> int:
         """How many deliveries `claim` could take now."""
-        query = select(func.count()).select_from(table).where(or_(*_due(now)))
+        query = (
+            select(func.count())
+            .select_from(table)
+            .where(or_(_expired(now), _come(now), table.c.state == DeliveryState.PENDING.value))
+        )
         with self._database.read() as connection:
             number: int = connection.execute(query).scalar_one()
             return number
@@ -137,53 +150,210 @@ class Deliveries:
             return tuple(DeliveryEvent(at=row.at, kind=row.kind, code=row.code, enhanced=row.enhanced) for row in rows)
 
 
-def _claim_next(
-    connection: Connection, owner: str, now: datetime, lease: timedelta, suppressed_key: Callable[[str], str]
-) -> Claim | _Suppressed | None:
-    row = _next_due(connection, now)
-    if row is None:
-        return None
-    doubt: dict[str, Any] = {}
-    if row.state == DeliveryState.SENDING.value:
-        doubt = {"ambiguous": True}
-        _note(connection, row.id, "lease-expired", now)
-    hindrance = _hindrance(connection, row, suppressed_key)
-    if hindrance is not None:
-        _suppress(connection, row.id, hindrance, now, doubt)
-        return _Suppressed()
-    claim = _claim_of(row, owner, now + lease)
-    taken = {
-        "state": DeliveryState.SENDING.value,
-        "owner": owner,
-        "lease_until": claim.lease_until,
-        "attempts": claim.attempts,
-        "next_at": None,
-    }
-    connection.execute(update(table).where(table.c.id == row.id).values(taken | doubt))
-    _note(connection, row.id, "claimed", now)
-    if row.digest_state == READY:
-        connection.execute(update(schema.digest).where(schema.digest.c.id == row.digest_id).values(state=SENDING))
-    return claim
+class _LostClaimError(Exception):
+    """One of several results belongs to a claim that was lost; what was written is rolled back."""
 
 
-def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """What may be claimed, most pressing first."""
-    return (
-        and_(table.c.state == DeliveryState.SENDING.value, table.c.lease_until <= now),
-        and_(table.c.state == DeliveryState.DEFERRED.value, table.c.next_at <= now),
-        table.c.state == DeliveryState.PENDING.value,
+def _require_end(outcome: Outcome) -> None:
+    if outcome.state in {DeliveryState.PENDING, DeliveryState.SENDING}:
+        raise ValueError(f"an attempt cannot end in the state {outcome.state.value}")
+    if (outcome.state is DeliveryState.DEFERRED) != (outcome.next_at is not None):
+        raise ValueError("next_at is for a deferred delivery, and a deferred delivery needs it")
+
+
+#: A claim is known by its owner and by the attempt that it was taken for. What was once in doubt stays marked so.
+_END = (
+    update(table)
+    .where(
+        table.c.id == bindparam("claim_id"),
+        table.c.owner == bindparam("claim_owner"),
+        table.c.state == DeliveryState.SENDING.value,
+        table.c.attempts == bindparam("claim_attempts"),
     )
+    .values(
+        state=bindparam("new_state"),
+        owner=None,
+        lease_until=None,
+        next_at=bindparam("new_next_at"),
+        code=bindparam("new_code"),
+        enhanced=bindparam("new_enhanced"),
+        sent_at=bindparam("new_sent_at"),
+        ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+    )
+)
 
 
-def _next_due(connection: Connection, now: datetime) -> Row[Any] | None:
-    """One due delivery, locked. One question for each kind, so that each is a walk along the index."""
-    for condition in _due(now):
-        row = connection.execute(
-            _whole_row().where(condition).order_by(table.c.next_at).limit(1).with_for_update(of=table, skip_locked=True)
-        ).one_or_none()
-        if row is not None:
-            return row
+def _end_of(one: Settled, now: datetime) -> dict[str, Any]:
+    claim, outcome = one.claim, one.outcome
+    return {
+        "claim_id": claim.delivery_id,
+        "claim_owner": claim.owner,
+        "claim_attempts": claim.attempts,
+        "new_state": outcome.state.value,
+        "new_next_at": outcome.next_at,
+        "new_code": outcome.code,
+        "new_enhanced": outcome.enhanced,
+        "new_sent_at": now if outcome.state is DeliveryState.SENT else None,
+        "doubt": outcome.ambiguous,
+    }
+
+
+def _record(connection: Connection, settled: Sequence[Settled], now: datetime) -> None:
+    """Write down every result. Raises _LostClaimError, before any event is written, where one does not count."""
+    if not settled:
+        return
+    if connection.execute(_END, [_end_of(one, now) for one in settled]).rowcount != len(settled):
+        raise _LostClaimError
+    _note_all(connection, [_result(one, now) for one in settled])
+
+
+def _recorded(connection: Connection, one: Settled, now: datetime) -> bool:
+    if connection.execute(_END, _end_of(one, now)).rowcount == 0:
+        return False
+    _note_all(connection, [_result(one, now)])
+    return True
+
+
+def _result(one: Settled, now: datetime) -> dict[str, Any]:
+    outcome = one.outcome
+    return _event(one.claim.delivery_id, outcome.kind, now, code=outcome.code, enhanced=outcome.enhanced)
+
+
+def _claims(connection: Connection, wanted: int, terms: Terms, now: datetime) -> tuple[Claim, ...]:
+    if wanted <= 0:
+        return ()
+    paused = standing(connection, now)
+    if EVERYTHING in paused:
+        return ()
+    claims: list[Claim] = []
+    for condition in _queues(connection, paused, now):
+        while len(claims) < wanted:
+            rows = _next_due(connection, condition, wanted - len(claims))
+            if not rows:
+                break
+            claims += _take(connection, rows, terms, paused, now)
+    return tuple(claims)
+
+
+def _queues(connection: Connection, paused: Mapping[str, Pause], now: datetime) -> Iterator[ColumnElement[bool]]:
+    """What may be claimed, most pressing first. Each is a walk along an index, and is asked for when its turn comes."""
+    digest = schema.digest
+    query = select(digest.c.id, digest.c.newsletter, digest.c.period).where(digest.c.state.in_((READY, SENDING)))
+    open_ones = connection.execute(query.order_by(digest.c.due_at, digest.c.id)).all()
+    going = [row.id for row in open_ones if paused.keys().isdisjoint(scopes_of(row.newsletter, row.period))]
+    of_these = true() if len(going) == len(open_ones) else table.c.digest_id.in_(going)
+    yield and_(_expired(now), of_these)
+    yield and_(_come(now), of_these)
+    for number in going:
+        yield and_(table.c.digest_id == number, table.c.state == DeliveryState.PENDING.value)
+
+
+def _expired(now: datetime) -> ColumnElement[bool]:
+    return and_(table.c.state == DeliveryState.SENDING.value, table.c.lease_until <= now)
+
+
+def _come(now: datetime) -> ColumnElement[bool]:
+    return and_(table.c.state == DeliveryState.DEFERRED.value, table.c.next_at <= now)
+
+
+def _next_due(connection: Connection, condition: ColumnElement[bool], number: int) -> Sequence[Row[Any]]:
+    """Due deliveries, locked."""
+    query = _whole_row().where(condition).order_by(table.c.next_at).limit(number)
+    return connection.execute(query.with_for_update(of=table, skip_locked=True)).all()
+
+
+_CLAIMED = (
+    update(table)
+    .where(table.c.id == bindparam("row_id"))
+    .values(
+        state=DeliveryState.SENDING.value,
+        owner=bindparam("new_owner"),
+        lease_until=bindparam("new_lease"),
+        attempts=bindparam("new_attempts"),
+        next_at=None,
+        ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+    )
+)
+
+
+def _take(
+    connection: Connection, rows: Sequence[Row[Any]], terms: Terms, paused: Mapping[str, Pause], now: datetime
+) -> list[Claim]:
+    """Claim what may be sent of these rows, and give each of the others the state that it belongs in."""
+    listed = _listed(connection, [terms.address_key(row.address) for row in rows if row.address is not None])
+    taken: list[Claim] = []
+    events: list[dict[str, Any]] = []
+    for row in rows:
+        expired = row.state == DeliveryState.SENDING.value
+        if expired:
+            events.append(_event(row.id, "lease-expired", now))
+        aside = _aside(row, terms, listed, paused, expired=expired)
+        if aside is None:
+            taken.append(_claim_of(row, terms.owner, now + terms.lease))
+            events.append(_event(row.id, "claimed", now))
+        else:
+            events.append(_event(row.id, aside.kind, now))
+            _set_aside(connection, row.id, aside, doubt=expired)
+    if taken:
+        connection.execute(_CLAIMED, [_claimed(claim, rows) for claim in taken])
+        _begin_sending(connection, rows)
+    _note_all(connection, events)
+    return taken
+
+
+def _claimed(claim: Claim, rows: Sequence[Row[Any]]) -> dict[str, Any]:
+    doubtful = {row.id for row in rows if row.state == DeliveryState.SENDING.value}
+    return {
+        "row_id": claim.delivery_id,
+        "new_owner": claim.owner,
+        "new_lease": claim.lease_until,
+        "new_attempts": claim.attempts,
+        "doubt": claim.delivery_id in doubtful,
+    }
+
+
+def _begin_sending(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+    fresh = {row.digest_id for row in rows if row.digest_state == READY}
+    if fresh:
+        connection.execute(update(schema.digest).where(schema.digest.c.id.in_(fresh)).values(state=SENDING))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Aside:
+    """Where a row goes that was due and is not to be mailed now."""
+
+    state: DeliveryState
+    kind: str
+    next_at: datetime | None = None
+
+
+def _aside(
+    row: Row[Any], terms: Terms, listed: Collection[str], paused: Mapping[str, Pause], *, expired: bool
+) -> _Aside | None:
+    """Why this delivery must not leave now; None where it may."""
+    if row.subscription_state != SubscriptionState.CONFIRMED.value:
+        return _Aside(state=DeliveryState.SUPPRESSED, kind="not-subscribed")
+    if terms.address_key(row.address) in listed:
+        return _Aside(state=DeliveryState.SUPPRESSED, kind="address-suppressed")
+    if expired and terms.hold:
+        return _Aside(state=DeliveryState.UNKNOWN, kind="held")
+    pause = paused.get(domain_scope(row.domain))
+    if pause is not None and pause.until is not None:
+        return _Aside(state=DeliveryState.DEFERRED, kind="domain-paused", next_at=pause.until)
     return None
+
+
+def _set_aside(connection: Connection, number: int, aside: _Aside, *, doubt: bool) -> None:
+    values: dict[str, Any] = {"state": aside.state.value, "owner": None, "lease_until": None, "next_at": aside.next_at}
+    if doubt:
+        values["ambiguous"] = True
+    connection.execute(update(table).where(table.c.id == number).values(values))
+
+
+def _listed(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Which of these addresses' keys are suppressed."""
+    column = schema.suppression.c.address_key
+    return set(connection.execute(select(column).where(column.in_(keys))).scalars()) if keys else set()
 
 
 def _whole_row() -> Any:
@@ -205,21 +375,6 @@ def _whole_row() -> Any:
     )
 
 
-def _hindrance(connection: Connection, row: Row[Any], suppressed_key: Callable[[str], str]) -> str | None:
-    """Why this delivery must not leave, as an event's kind; None where it may."""
-    if row.subscription_state != SubscriptionState.CONFIRMED.value:
-        return "not-subscribed"
-    key = suppressed_key(row.address)
-    listed = select(schema.suppression.c.address_key).where(schema.suppression.c.address_key == key)
-    return None if connection.execute(listed).one_or_none() is None else "address-suppressed"
-
-
-def _suppress(connection: Connection, number: int, kind: str, now: datetime, doubt: dict[str, Any]) -> None:
-    values = {"state": DeliveryState.SUPPRESSED.value, "owner": None, "lease_until": None, "next_at": None}
-    connection.execute(update(table).where(table.c.id == number).values(values | doubt))
-    _note(connection, number, kind, now)
-
-
 def _claim_of(row: Row[Any], owner: str, lease_until: datetime) -> Claim:
     return Claim(
         delivery_id=row.id,
@@ -235,14 +390,12 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime) -> Claim:
     )
 
 
-def _note(
-    connection: Connection,
-    number: int,
-    kind: str,
-    now: datetime,
-    *,
-    code: int | None = None,
-    enhanced: str | None = None,
-) -> None:
-    values = {"delivery_id": number, "at": now, "kind": kind, "code": code, "enhanced": enhanced}
-    connection.execute(insert(schema.delivery_event).values(values))
+def _event(
+    number: int, kind: str, now: datetime, *, code: int | None = None, enhanced: str | None = None
+) -> dict[str, Any]:
+    return {"delivery_id": number, "at": now, "kind": kind, "code": code, "enhanced": enhanced}
+
+
+def _note_all(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
+    if events:
+        connection.execute(insert(schema.delivery_event), events)

@@ -12,8 +12,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -383,3 +385,29 @@ progress = Table(
 
 # Feeds whose new bytes are live and of which the hub has not been told yet.
 hub_ping = Table("hub_ping", metadata, Column("address", Word, primary_key=True))
+
+# What is not to be mailed for now. `until` is None where an operator has to say that it may go on.
+pause = Table(
+    "pause",
+    metadata,
+    Column("scope", Word, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),
+    Column("automatic", Boolean, nullable=False),
+)
+
+# How fast mail may leave to a domain or by a relay, as far as it has to be remembered: what a complaint taught, up to
+# when slots are reserved, how many on the last day, and whether a relay can be reached. At rest there is no row.
+pace = Table(
+    "pace",
+    metadata,
+    Column("scope", Word, primary_key=True),
+    Column("slowed_to", Float),
+    Column("slowed_at", UtcDateTime),
+    Column("arrival", UtcDateTime),
+    Column("day", Date),
+    Column("count", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("closed_until", UtcDateTime),
+)

@@ -12,12 +12,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
-from newsletter.deliver import Post, Sender
+from newsletter.deliver import Clerk, Post, Sender
 from newsletter.engine.procrastinate import Pace, Work, run
 from newsletter.model import Claim, Mailing, Message
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
+from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.transports.smtp import Relay, Smtp
 
@@ -52,6 +53,7 @@ def make_post(database: Database, lease: timedelta) -> Post:
         ledger=Deliveries(database),
         mailings=Digests(database),
         suppressions=Subscribers(database),
+        pauses=Pauses(database),
         merge=merge,
         address_key=lambda address: f"key of {address}",
         lease=lease,
@@ -59,16 +61,21 @@ def make_post(database: Database, lease: timedelta) -> Post:
     )
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def send_due(post: Post, port: int, stop: Event) -> int:
     """Send until nothing is due, on one connection; how many ended."""
     sender = Sender(
         post,
+        Clerk(post, secrets.token_hex(8), _now),
         Smtp(Relay(host="127.0.0.1", port=port, security="none", helo_name=f"worker-{os.getpid()}.example.org")),
-        secrets.token_hex(8),
+        _now,
     )
     ended = 0
     try:
-        while not stop.is_set() and sender.send_next(datetime.now(UTC)) is not None:
+        while not stop.is_set() and sender.send_next() is not None:
             ended += 1
     finally:
         sender.close()
@@ -83,7 +90,7 @@ def main(url: str, port: str, lease: str) -> None:
     work = Work(
         tick=lambda: None,
         send=lambda: send_due(post, int(port), stop),
-        due=lambda: Deliveries(database).due(datetime.now(UTC)),
+        due=lambda: Deliveries(database).due(_now()),
     )
     run(url, work, senders=SENDERS, stop=stop, pace=PACE)
     database.close()

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from store_builders import LEASE, NOW, WEEK, key_of, make_planned, post
 
 import newsletter
-from newsletter.model import Claim, DeliveryState, Outcome, Subscriber
+from newsletter.model import Claim, DeliveryState, Outcome, Subscriber, Terms
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.schema import delivery as table
@@ -30,8 +30,12 @@ def ledger(database: Database) -> Deliveries:
     return Deliveries(database)
 
 
+def _terms(owner: str) -> Terms:
+    return Terms(owner=owner, lease=LEASE, address_key=key_of)
+
+
 def _claim(ledger: Deliveries, now: object = NOW, owner: str = "one") -> Claim:
-    claim = ledger.claim(owner, now, LEASE, key_of)  # type: ignore[arg-type]
+    claim = ledger.claim(_terms(owner), now)  # type: ignore[arg-type]
     assert claim is not None
     return claim
 
@@ -69,7 +73,7 @@ class TestClaim:
     def test_each_row_once_and_then_none(self, ledger: Deliveries, database: Database) -> None:
         post(database, make_article(), ["a@example.org", "b@example.org"])
         assert {_claim(ledger).subscriber.address for _ in range(2)} == {"a@example.org", "b@example.org"}
-        assert ledger.claim("one", NOW, LEASE, key_of) is None
+        assert ledger.claim(_terms("one"), NOW) is None
 
     def test_a_claim_is_kept_before_anything_is_sent(self, ledger: Deliveries, database: Database, url: str) -> None:
         post(database, make_article(), ["a@example.org"])
@@ -82,7 +86,7 @@ class TestClaim:
         post(database, make_article(), ["a@example.org"])
         ledger.finish(_claim(ledger), _deferred(NOW + 5 * MINUTE), NOW)
         assert ledger.due(NOW + 4 * MINUTE) == 0
-        assert ledger.claim("one", NOW + 4 * MINUTE, LEASE, key_of) is None
+        assert ledger.claim(_terms("one"), NOW + 4 * MINUTE) is None
         assert ledger.due(NOW + 5 * MINUTE) == 1
         assert _claim(ledger, NOW + 5 * MINUTE).attempts == 2
 
@@ -101,7 +105,7 @@ class TestClaim:
     def test_what_has_ended_is_not_claimed_again(self, ledger: Deliveries, database: Database) -> None:
         post(database, make_article(), ["a@example.org"])
         ledger.finish(_claim(ledger), BOUNCED, NOW)
-        assert ledger.claim("one", NOW + WEEK, LEASE, key_of) is None
+        assert ledger.claim(_terms("one"), NOW + WEEK) is None
 
 
 class TestLease:
@@ -110,7 +114,7 @@ class TestLease:
         dead = _claim(ledger, owner="dead")
         almost = NOW + LEASE - timedelta(microseconds=1)
         assert ledger.due(almost) == 0
-        assert ledger.claim("alive", almost, LEASE, key_of) is None
+        assert ledger.claim(_terms("alive"), almost) is None
         assert ledger.due(NOW + LEASE) == 1
         again = _claim(ledger, NOW + LEASE, "alive")
         assert (again.delivery_id, again.attempts, again.message_id) == (dead.delivery_id, 2, dead.message_id)
@@ -164,7 +168,7 @@ class TestRecheck:
         people.remove("b@example.org")
         people.suppress(key_of("c@example.org"), "bounced", NOW)
         assert _claim(ledger).subscriber.address == "d@example.org"
-        assert ledger.claim("one", NOW, LEASE, key_of) is None
+        assert ledger.claim(_terms("one"), NOW) is None
         assert ledger.counts() == {"weekly": {"sending": 1, "suppressed": 3}}
         with database.read() as connection:
             rows = connection.execute(select(table.c.subscriber_id, table.c.id, table.c.attempts)).all()
@@ -186,7 +190,7 @@ class TestRecheck:
         post(database, make_article(), ["a@example.org"])
         claim = _claim(ledger)
         Subscribers(database).unsubscribe("id-of-a", "weekly", NOW)
-        assert ledger.claim("two", NOW + LEASE, LEASE, key_of) is None
+        assert ledger.claim(_terms("two"), NOW + LEASE) is None
         row = _row(database, claim.delivery_id)
         assert (row["state"], row["ambiguous"], row["owner"]) == ("suppressed", True, None)
         assert _kinds(ledger, claim.delivery_id) == ["claimed", "lease-expired", "not-subscribed"]
@@ -252,7 +256,7 @@ def test_eight_threads_claim_each_row_once(ledger: Deliveries, database: Databas
 
     def work(owner: int) -> list[str]:
         mine = []
-        while (claim := ledger.claim(f"owner {owner}", NOW, LEASE, key_of)) is not None:
+        while (claim := ledger.claim(_terms(f"owner {owner}"), NOW)) is not None:
             mine.append(claim.subscriber.address)
             assert ledger.finish(claim, SENT, NOW)
         return mine
@@ -285,10 +289,12 @@ def test_writers_of_one_sqlite_file_queue_up(sqlite_url: str) -> None:
 _CLAIMS_AND_HANGS = """
 import sys, time
 from datetime import datetime, timedelta
+from newsletter.model import Terms
 from newsletter.store.database import open_database
 from newsletter.store.deliveries import Deliveries
 database = open_database(sys.argv[1])
-claim = Deliveries(database).claim("doomed", datetime.fromisoformat(sys.argv[2]), timedelta(minutes=15), str)
+terms = Terms(owner="doomed", lease=timedelta(minutes=15), address_key=str)
+claim = Deliveries(database).claim(terms, datetime.fromisoformat(sys.argv[2]))
 with database.begin() as connection:
     connection.exec_driver_sql("UPDATE delivery SET state = 'sent'")  # what is not committed must not be believed
     print(claim.delivery_id, flush=True)

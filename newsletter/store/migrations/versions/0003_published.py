@@ -105,6 +105,27 @@ def upgrade() -> None:
         sa.Column("address", WORD, nullable=False),
         sa.PrimaryKeyConstraint("address", name="pk_hub_ping"),
     )
+    op.create_table(
+        "pause",
+        sa.Column("scope", WORD, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("automatic", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name="pk_pause"),
+    )
+    op.create_table(
+        "pace",
+        sa.Column("scope", WORD, nullable=False),
+        sa.Column("slowed_to", sa.Float(), nullable=True),
+        sa.Column("slowed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("arrival", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("day", sa.Date(), nullable=True),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("closed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("scope", name="pk_pace"),
+    )
 
 
 def _fill_topics() -> None:
@@ -131,7 +152,7 @@ def _fill_topics() -> None:
 
 
 def downgrade() -> None:
-    for table in ("hub_ping", "progress", "feed_document", "feed_entry", "feed", "neighbour", "article_topic", "topic"):
+    for table in ("pace", "pause", "hub_ping", "progress", "feed_document", "feed_entry", "feed", "neighbour", "article_topic", "topic"):
         op.drop_table(table)
     op.drop_index("ix_article_lists", "article")
     op.create_index("ix_article_published", "article", ["published"])
