@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import Counter
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from threading import Event
 from typing import BinaryIO
 
 from newsletter import __version__, subscribe
@@ -26,19 +24,17 @@ from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
 from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
-from newsletter.mail.merge import Addressee, merge
+from newsletter.mail.merge import Addressee
 from newsletter.mail.preview import Preview, make_preview, make_test, require_listed
 from newsletter.mail.proof import Proof, judge, proofs
 from newsletter.model import (
     Article,
-    Claim,
     Consent,
     Digest,
     Edition,
     Mailing,
-    Message,
     Newsletter,
-    Outcome,
+    Pause,
     PlannedDigest,
     Quarantined,
     SourceRun,
@@ -105,6 +101,7 @@ class Status:
     quarantined: tuple[Quarantined, ...]
     last_tick: datetime | None
     refusal: str | None
+    paused: tuple[Pause, ...]
 
 
 class App:
@@ -426,6 +423,7 @@ class App:
             quarantined=self._quarantine.entries(),
             last_tick=self._ticks.last(),
             refusal=self.refusal(now),
+            paused=self.delivery.pauses(now),
         )
 
     def _status_of(self, newsletter: Newsletter, deliveries: dict[str, int], now: datetime) -> NewsletterStatus:

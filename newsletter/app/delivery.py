@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import cached_property
@@ -14,17 +14,35 @@ from threading import Event
 from newsletter.config import Config, read_smtp_password
 from newsletter.deliver import Clerk, Post, Sender
 from newsletter.engine import local
+from newsletter.errors import UsageError
 from newsletter.mail.merge import Addressee, merge
-from newsletter.model import Claim, Mailing, Message, Outcome, Site
+from newsletter.model import (
+    EVERYTHING,
+    Claim,
+    DeliveryState,
+    Mailing,
+    Message,
+    Outcome,
+    Pause,
+    Site,
+    scopes_of,
+)
+from newsletter.store.control import Control, DeliveryRecord
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
+from newsletter.store.generation import Generation
 from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.base import Transport
 from newsletter.transports.maildir import Maildir
 from newsletter.transports.smtp import Relay, Smtp
+
+_COPY = (
+    "this database is a copy that was put back, or was moved: it may know less than was mailed. "
+    "When you are sure, `newsletter deliveries resume all`"
+)
 
 
 class Delivery:
@@ -41,6 +59,9 @@ class Delivery:
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
         self._pauses = Pauses(database)
+        self._control = Control(database)
+        path = database_path(config.store.url)
+        self._generation = Generation(database, None if path is None else path.with_name(f"{path.name}.generation"))
         self._hold = config.delivery.after_crash == "hold"
 
     def due(self, now: datetime) -> int:
@@ -81,9 +102,95 @@ class Delivery:
         """Whether other machines may share the work."""
         return database_path(self._config.store.url) is None
 
-    def recover(self, now: datetime) -> int:
-        """Take back at once what a killed process held. Only while `sole_process` is held."""
-        return 0 if self.many_machines else self._deliveries.recover(now, hold=self._hold)
+    def begin(self, now: datetime) -> None:
+        """Take back at once what a killed process held, and see whether this database is a copy that was put back.
+
+        Only while `sole_process` is held. A copy is paused until `resume`, for it may know less than was mailed.
+        """
+        if self._generation.is_copy():
+            self._pauses.add(Pause(scope=EVERYTHING, reason=_COPY, at=now))
+            return
+        self._generation.advance(now)
+        if not self.many_machines:
+            self._deliveries.recover(now, hold=self._hold)
+
+    # -- an operator's word -------------------------------------------------------------------------------------------
+
+    def pauses(self, now: datetime) -> tuple[Pause, ...]:
+        """What is paused, by scope."""
+        return self._pauses.standing(now)
+
+    def pause(self, scope: str, reason: str, now: datetime) -> None:
+        """Hold `scope` up until `resume`: `all`, a newsletter, one of its digests as NEWSLETTER/PERIOD, or `domain/NAME`.
+
+        Raises UsageError for a newsletter that does not exist.
+        """
+        self._pauses.add(Pause(scope=self._scope(scope), reason=reason, at=now))
+
+    def resume(self, scope: str, now: datetime) -> bool:
+        """Let `scope` go on; False where it was not paused. For `all` of a copy: from here on it is the original."""
+        if scope == EVERYTHING and self._generation.is_copy():
+            self._generation.advance(now)
+        return self._pauses.remove(self._scope(scope))
+
+    def lift_automatic(self) -> None:
+        """An operator starts a delivery by hand: what was paused of itself is tried at once."""
+        self._pauses.remove_automatic()
+
+    def list(self, digest: str | None, state: DeliveryState | None, most: int) -> tuple[DeliveryRecord, ...]:
+        """The newest deliveries; `digest` is NEWSLETTER or NEWSLETTER/PERIOD."""
+        newsletter, _, period = (digest or "").partition("/")
+        return self._control.list(newsletter or None, period or None, state, most)
+
+    def explain(self, address: str, digest: str) -> tuple[DeliveryRecord | None, str]:
+        """The delivery of a digest to a person, and in words why there is none or what it waits for."""
+        newsletter, period = self._named(digest)
+        record = self._control.find(address, newsletter, period)
+        return record, "" if record is not None else self._why_none(address, newsletter, period)
+
+    def cancel(self, digest: str, now: datetime) -> int:
+        """What waits of a digest is not sent; how many."""
+        return self._control.cancel(*self._named(digest), now)
+
+    def retry(self, digest: str, address: str | None, now: datetime) -> int:
+        """Let go at once what waits of a digest; with `address` that person's, also where it had failed for good."""
+        return self._control.retry(*self._named(digest), address, now)
+
+    def reconcile(self, message_ids: Collection[str], rest: DeliveryState | None, now: datetime) -> tuple[int, int]:
+        """Settle what is unknown: how many were found sent, and how many others became `rest`."""
+        return self._control.reconcile(message_ids, rest, now)
+
+    def _why_none(self, address: str, newsletter: str, period: str) -> str:
+        if self._digests.periods(newsletter) and period not in self._digests.periods(newsletter):
+            return f"{newsletter} has no digest {period} that carries anything"
+        if self._subscribers.suppressed(self._tokens.address_key(address)):
+            return "this address is suppressed: it bounced, complained or asked for it"
+        person = self._subscribers.find(address)
+        standing = None if person is None else self._subscribers.subscription(person.id, newsletter)
+        if standing is None:
+            return f"this address is no subscriber of {newsletter}"
+        since = standing.consent.at.date().isoformat()
+        return f"{standing.state} since {since}; it was not on the list when this digest was planned"
+
+    def _named(self, digest: str) -> tuple[str, str]:
+        newsletter, _, period = digest.partition("/")
+        if newsletter not in self._senders or not period:
+            raise UsageError(
+                f'found "{digest}"; right would be NEWSLETTER/PERIOD such as {next(iter(self._senders))}/2026-11-20'
+            )
+        return newsletter, period
+
+    def _scope(self, scope: str) -> str:
+        if scope == EVERYTHING or scope.startswith("domain/"):
+            return scope
+        if "/" in scope:
+            return scopes_of(*self._named(scope))[1]
+        if scope not in self._senders:
+            known = ", ".join(self._senders)
+            raise UsageError(
+                f'found "{scope}"; right would be all, a newsletter ({known}), NEWSLETTER/PERIOD or domain/NAME'
+            )
+        return scopes_of(scope, "")[0]
 
     def open_transport(self) -> Transport:
         delivery = self._config.delivery

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter import __version__
-from newsletter.cli import articles, check, operate, preview, subscribers
+from newsletter.cli import articles, check, deliveries, operate, preview, subscribers
 from newsletter.cli.base import Group
 
 
@@ -26,6 +26,7 @@ for command in (
     operate.plan,
     operate.publish,
     operate.deliver,
+    deliveries.deliveries,
     operate.run,
     operate.status,
     preview.preview,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from newsletter.cli.base import (
 if TYPE_CHECKING:
     from newsletter.app import Status
     from newsletter.config import Config
-    from newsletter.model import Digest, PlannedDigest
+    from newsletter.model import Digest, Pause, PlannedDigest
 
 
 @click.command()
@@ -98,15 +99,19 @@ def deliver(config_path: Path, as_json: bool, now: datetime | None) -> None:
 
     stop = stop_on_signal()
     with opened(config_path) as app, app.delivery.sole_process():
-        app.delivery.recover(at(now))
+        app.delivery.begin(at(now))
+        app.delivery.lift_automatic()
         with progress(app.delivery.due(at(now)), "delivering") as advance:
             counts = app.delivery.send(clock.now if now is None else lambda: now, stop=stop, told=lambda _: advance())
+        paused = app.delivery.pauses(at(now))
     if as_json:
-        print_json({"deliveries": counts})
+        print_json({"deliveries": counts, "paused": paused})
     elif counts:
         table("Deliveries", ("state", "number"), sorted(counts.items()))
     else:
         click.echo("nothing to deliver")
+    _tell_paused(paused)
+    leave(1 if paused else 0)
 
 
 @click.command()
@@ -119,7 +124,7 @@ def run(config_path: Path) -> None:
     logs.set_up()
     stop = stop_on_signal()
     with opened(config_path) as app, app.delivery.sole_process():
-        app.delivery.recover(clock.now())
+        app.delivery.begin(clock.now())
         web = app.config.web
         with server.serving(app, web.host, web.port) as address, scheduler.running(app, stop):
             every = (
@@ -162,7 +167,14 @@ def status(config_path: Path, as_json: bool, now: datetime | None) -> None:
             click.secho(f"refused: {each.refused}", fg="red")
     if told.refusal:
         click.secho(f"clock: {told.refusal}", fg="red")
+    _tell_paused(told.paused)
     _where(config)
+
+
+def _tell_paused(paused: Sequence[Pause]) -> None:
+    for each in paused:
+        until = "until you resume it" if each.until is None else f"until {stamp(each.until)}"
+        click.secho(f"paused {each.scope}, {until}: {each.reason}", fg="yellow", err=True)
 
 
 def _local(moment: datetime, zone: str) -> str:
@@ -198,6 +210,7 @@ def _status_json(told: Status) -> dict[str, Any]:
         "quarantined": told.quarantined,
         "last_tick": told.last_tick,
         "clock_refused": told.refusal,
+        "paused": told.paused,
     }
 
 

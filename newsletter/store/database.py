@@ -72,6 +72,17 @@ class Database:
         with wrapped_errors(), self._reader.begin() as connection:
             yield connection
 
+    def identity(self) -> str:
+        """What tells this PostgreSQL database from a copy of it; empty on SQLite, whose copies are alike. Raises StoreError."""
+        if self._dialect != "postgresql":
+            return ""
+        query = (
+            "SELECT system_identifier || '/' || (SELECT timeline_id FROM pg_control_checkpoint()) || '/' || "
+            "(SELECT oid FROM pg_database WHERE datname = current_database()) FROM pg_control_system()"
+        )
+        with self.read() as connection:
+            return str(connection.execute(text(query)).scalar_one())
+
     def close(self) -> None:
         """Give every connection back. Closing twice is no error; using it afterwards is a StoreError."""
         if self._engine is not None:

@@ -144,10 +144,15 @@ class Deliveries:
 
     def events(self, delivery_id: int) -> tuple[DeliveryEvent, ...]:
         """What happened to a delivery, oldest first."""
-        log = schema.delivery_event
         with self._database.read() as connection:
-            rows = connection.execute(select(log).where(log.c.delivery_id == delivery_id).order_by(log.c.id))
-            return tuple(DeliveryEvent(at=row.at, kind=row.kind, code=row.code, enhanced=row.enhanced) for row in rows)
+            return events_of(connection, delivery_id)
+
+
+def events_of(connection: Connection, delivery_id: int) -> tuple[DeliveryEvent, ...]:
+    """What happened to a delivery, oldest first."""
+    log = schema.delivery_event
+    rows = connection.execute(select(log).where(log.c.delivery_id == delivery_id).order_by(log.c.id))
+    return tuple(DeliveryEvent(at=row.at, kind=row.kind, code=row.code, enhanced=row.enhanced) for row in rows)
 
 
 class _LostClaimError(Exception):
