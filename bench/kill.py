@@ -44,6 +44,7 @@ from newsletter.model import (
     Subscriber,
     Subscription,
     SubscriptionState,
+    Terms,
 )
 from newsletter.store.articles import Articles
 from newsletter.store.database import open_database
@@ -173,6 +174,18 @@ def to_message(mailing: Mailing, claim: Claim) -> Message:
         date=claim.created_at,
     )
     return merge(mailing, addressee, site=SITE, sender=NEWSLETTER.from_address)
+
+
+def sample(url: str) -> bytes:
+    """A message as it would go out, from the newest digest."""
+    database = open_database(url)
+    terms = Terms(owner="sample", lease=timedelta(minutes=15), address_key=TOKENS.address_key)
+    with_claim = Deliveries(database).claim(terms, NOW)
+    assert with_claim is not None
+    data = to_message(Digests(database).mailing(with_claim.digest_id), with_claim).data
+    Deliveries(database).recover(NOW)
+    database.close()
+    return data
 
 
 def begin(url: str, port: int, connections: int) -> subprocess.Popen[bytes]:

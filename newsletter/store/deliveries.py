@@ -16,13 +16,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     func,
     insert,
     or_,
     select,
-    true,
     update,
 )
 
@@ -136,10 +136,10 @@ class Deliveries:
         query = (
             select(func.count())
             .select_from(table)
-            .where(or_(_expired(now), _come(now), table.c.state == DeliveryState.PENDING.value))
+            .where(or_(and_(*_EXPIRED), and_(*_COME), table.c.state == DeliveryState.PENDING.value))
         )
         with self._database.read() as connection:
-            number: int = connection.execute(query).scalar_one()
+            number: int = connection.execute(query, {"now": now}).scalar_one()
             return number
 
     def events(self, delivery_id: int) -> tuple[DeliveryEvent, ...]:
@@ -231,40 +231,68 @@ def _claims(connection: Connection, wanted: int, terms: Terms, now: datetime) ->
     if EVERYTHING in paused:
         return ()
     claims: list[Claim] = []
-    for condition in _queues(connection, paused, now):
+    for queue, values in _queues(connection, paused, now):
         while len(claims) < wanted:
-            rows = _next_due(connection, condition, wanted - len(claims))
+            rows = connection.execute(queue, values | {"most": wanted - len(claims)}).all()
             if not rows:
                 break
             claims += _take(connection, rows, terms, paused, now)
     return tuple(claims)
 
 
-def _queues(connection: Connection, paused: Mapping[str, Pause], now: datetime) -> Iterator[ColumnElement[bool]]:
-    """What may be claimed, most pressing first. Each is a walk along an index, and is asked for when its turn comes."""
-    digest = schema.digest
-    query = select(digest.c.id, digest.c.newsletter, digest.c.period).where(digest.c.state.in_((READY, SENDING)))
-    open_ones = connection.execute(query.order_by(digest.c.due_at, digest.c.id)).all()
+def _whole_row() -> Select[tuple[Any, ...]]:
+    digest, person, link = schema.digest, schema.subscriber, schema.subscription
+    subscribed = and_(link.c.subscriber_id == table.c.subscriber_id, link.c.newsletter == digest.c.newsletter)
+    return (
+        select(
+            *(table.c[name] for name in ("id", "digest_id", "subscriber_id", "domain", "message_id", "state")),
+            *(table.c[name] for name in ("attempts", "created_at")),
+            digest.c.newsletter,
+            digest.c.period,
+            digest.c.state.label("digest_state"),
+            person.c.address,
+            person.c.name,
+            link.c.state.label("subscription_state"),
+        )
+        .join(digest, digest.c.id == table.c.digest_id)
+        .outerjoin(person, person.c.id == table.c.subscriber_id)
+        .outerjoin(link, subscribed)
+    )
+
+
+def _queue(*conditions: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
+    """Due deliveries, locked. Each queue is a walk along an index, and each statement is built once."""
+    query = _whole_row().where(*conditions).order_by(table.c.next_at).limit(bindparam("most"))
+    return query.with_for_update(of=table, skip_locked=True)
+
+
+_NOW = bindparam("now", type_=schema.UtcDateTime())
+_EXPIRED = (table.c.state == DeliveryState.SENDING.value, table.c.lease_until <= _NOW)
+_COME = (table.c.state == DeliveryState.DEFERRED.value, table.c.next_at <= _NOW)
+_WAITING = (table.c.state == DeliveryState.PENDING.value, table.c.digest_id == bindparam("digest"))
+_GOING = table.c.digest_id.in_(bindparam("going", expanding=True))
+
+_QUEUES = (_queue(*_EXPIRED), _queue(*_COME))
+_QUEUES_OF_SOME = (_queue(*_EXPIRED, _GOING), _queue(*_COME, _GOING))
+_QUEUE_OF_ONE = _queue(*_WAITING)
+_OPEN = (
+    select(schema.digest.c.id, schema.digest.c.newsletter, schema.digest.c.period)
+    .where(schema.digest.c.state.in_((READY, SENDING)))
+    .order_by(schema.digest.c.due_at, schema.digest.c.id)
+)
+
+
+def _queues(
+    connection: Connection, paused: Mapping[str, Pause], now: datetime
+) -> Iterator[tuple[Select[tuple[Any, ...]], dict[str, Any]]]:
+    """What may be claimed, most pressing first: expired leases, deferred rows whose time has come, what waits."""
+    open_ones = connection.execute(_OPEN).all()
     going = [row.id for row in open_ones if paused.keys().isdisjoint(scopes_of(row.newsletter, row.period))]
-    of_these = true() if len(going) == len(open_ones) else table.c.digest_id.in_(going)
-    yield and_(_expired(now), of_these)
-    yield and_(_come(now), of_these)
-    for number in going:
-        yield and_(table.c.digest_id == number, table.c.state == DeliveryState.PENDING.value)
-
-
-def _expired(now: datetime) -> ColumnElement[bool]:
-    return and_(table.c.state == DeliveryState.SENDING.value, table.c.lease_until <= now)
-
-
-def _come(now: datetime) -> ColumnElement[bool]:
-    return and_(table.c.state == DeliveryState.DEFERRED.value, table.c.next_at <= now)
-
-
-def _next_due(connection: Connection, condition: ColumnElement[bool], number: int) -> Sequence[Row[Any]]:
-    """Due deliveries, locked."""
-    query = _whole_row().where(condition).order_by(table.c.next_at).limit(number)
-    return connection.execute(query.with_for_update(of=table, skip_locked=True)).all()
+    if len(going) == len(open_ones):
+        yield from ((queue, {"now": now}) for queue in _QUEUES)
+    else:
+        yield from ((queue, {"now": now, "going": going}) for queue in _QUEUES_OF_SOME)
+    yield from ((_QUEUE_OF_ONE, {"digest": number}) for number in going)
 
 
 _CLAIMED = (
@@ -357,27 +385,12 @@ def _set_aside(connection: Connection, number: int, aside: _Aside, *, doubt: boo
 
 def _listed(connection: Connection, keys: Sequence[str]) -> set[str]:
     """Which of these addresses' keys are suppressed."""
-    column = schema.suppression.c.address_key
-    return set(connection.execute(select(column).where(column.in_(keys))).scalars()) if keys else set()
+    return set(connection.execute(_LISTED, {"keys": keys}).scalars()) if keys else set()
 
 
-def _whole_row() -> Any:
-    digest, person, link = schema.digest, schema.subscriber, schema.subscription
-    subscribed = and_(link.c.subscriber_id == table.c.subscriber_id, link.c.newsletter == digest.c.newsletter)
-    return (
-        select(
-            table,
-            digest.c.newsletter,
-            digest.c.period,
-            digest.c.state.label("digest_state"),
-            person.c.address,
-            person.c.name,
-            link.c.state.label("subscription_state"),
-        )
-        .join(digest, digest.c.id == table.c.digest_id)
-        .outerjoin(person, person.c.id == table.c.subscriber_id)
-        .outerjoin(link, subscribed)
-    )
+_LISTED = select(schema.suppression.c.address_key).where(
+    schema.suppression.c.address_key.in_(bindparam("keys", expanding=True))
+)
 
 
 def _claim_of(row: Row[Any], owner: str, lease_until: datetime) -> Claim:
@@ -403,4 +416,7 @@ def _event(
 
 def _note_all(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
     if events:
-        connection.execute(insert(schema.delivery_event), events)
+        connection.execute(_NOTE, events)
+
+
+_NOTE = insert(schema.delivery_event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, or_, select
+from sqlalchemy import Connection, Row, bindparam, delete, or_, select
 
 from newsletter.model import Pause
 from newsletter.store.database import Database, upsert
@@ -50,8 +50,12 @@ class Pauses:
 
 def standing(connection: Connection, now: datetime) -> dict[str, Pause]:
     """Scope -> its pause, for those that have not run out."""
-    query = select(table).where(or_(table.c.until.is_(None), table.c.until > now))
-    return {row.scope: _pause_of(row) for row in connection.execute(query)}
+    return {row.scope: _pause_of(row) for row in connection.execute(_STANDING, {"now": now})}
+
+
+_STANDING = select(table).where(
+    or_(table.c.until.is_(None), table.c.until > bindparam("now", type_=table.c.until.type))
+)
 
 
 def _pause_of(row: Row[Any]) -> Pause:
