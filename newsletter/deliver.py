@@ -16,6 +16,7 @@ from typing import Protocol
 
 from newsletter.errors import (
     AmbiguousFailure,
+    Fault,
     HeaderError,
     MailError,
     NewsletterError,
@@ -254,6 +255,8 @@ def decide(
         return _refused(claim, failure, now)
     if isinstance(failure, RelayFailure):
         return _relay_at_fault(claim, failure, now)
+    if failure.retry_at is not None and not isinstance(failure, AmbiguousFailure):
+        return _no_relay(failure, failure.retry_at, now)
     return Verdict(outcome=_later(claim, failure, now=now, max_age=max_age, hold=hold))
 
 
@@ -267,7 +270,7 @@ def _not_made(claim: Claim, failure: NewsletterError, now: datetime) -> Verdict:
 
 
 def _refused(claim: Claim, failure: PermanentFailure, now: datetime) -> Verdict:
-    policy = (failure.enhanced or "").startswith("5.7.")
+    policy = failure.fault is Fault.DOMAIN
     kind = "policy" if policy else "refused"
     domain = claim.subscriber.address.rpartition("@")[2].casefold()
     return Verdict(
@@ -290,7 +293,7 @@ def _digest_at_fault(claim: Claim, reason: str, now: datetime, failure: Transpor
 
 
 def _relay_at_fault(claim: Claim, failure: RelayFailure, now: datetime) -> Verdict:
-    if failure.enhanced == "5.3.4" or (failure.enhanced or "").startswith("5.6."):
+    if failure.fault is Fault.MESSAGE:
         return _digest_at_fault(claim, failure.message, now, failure)
     return Verdict(
         outcome=Outcome(
@@ -302,6 +305,14 @@ def _relay_at_fault(claim: Claim, failure: RelayFailure, now: datetime) -> Verdi
         ),
         pause=_pause(EVERYTHING, failure.message, now, RELAY_WAIT),
     )
+
+
+def _no_relay(failure: TransportError, until: datetime, now: datetime) -> Verdict:
+    """No relay can be used before `until`: everybody waits, and this delivery is not what failed."""
+    outcome = Outcome(
+        state=DeliveryState.DEFERRED, kind="no-relay", next_at=until, code=failure.code, enhanced=failure.enhanced
+    )
+    return Verdict(outcome=outcome, pause=_pause(EVERYTHING, failure.message, now, until - now))
 
 
 def _pause(scope: str, reason: str, now: datetime, wait: timedelta) -> Pause:

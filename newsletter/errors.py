@@ -25,6 +25,9 @@ A class's docstring is the message when none is given.
 
 from __future__ import annotations
 
+from datetime import datetime
+from enum import StrEnum
+
 
 class NewsletterError(Exception):
     """Something went wrong."""
@@ -112,17 +115,41 @@ class TokenError(NewsletterError):
     """The link is not valid."""
 
 
+class Fault(StrEnum):
+    """Who is to blame where a message does not leave: it decides who pays."""
+
+    RECIPIENT = "recipient"  #: the address is dead, or wants no mail of ours
+    MAILBOX = "mailbox"  #: full, or out of reach for now
+    DOMAIN = "domain"  #: the recipient's server mistrusts us, or finds us too fast
+    RELAY = "relay"  #: our relay is busy, or finds us too fast
+    MESSAGE = "message"  #: too large, or in a form that is not taken
+    CONFIGURATION = "configuration"  #: the account, the sender or what the relay lets us do
+    NETWORK = "network"  #: the relay cannot be reached or the connection broke
+
+
 class TransportError(NewsletterError):
     """The message did not leave.
 
     `code` is the SMTP reply code (RFC 5321 4.2) where there was one, `enhanced` the
-    status code of RFC 3463 (`5.1.1`).
+    status code of RFC 3463 (`5.1.1`). `fault` says who is to blame. `retry_at` is set where nobody can be mailed before.
     """
 
-    def __init__(self, message: str = "", *, code: int | None = None, enhanced: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: int | None = None,
+        enhanced: str | None = None,
+        fault: Fault | None = None,
+        retry_at: datetime | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.enhanced = enhanced
+        self.fault = self.usual_fault if fault is None else fault
+        self.retry_at = retry_at
+
+    usual_fault = Fault.NETWORK
 
 
 class TemporaryFailure(TransportError):
@@ -132,6 +159,8 @@ class TemporaryFailure(TransportError):
 class PermanentFailure(TransportError):
     """The recipient was refused for good."""
 
+    usual_fault = Fault.RECIPIENT
+
 
 class AmbiguousFailure(TransportError):
     """The message may have been accepted; the answer was lost."""
@@ -139,3 +168,5 @@ class AmbiguousFailure(TransportError):
 
 class RelayFailure(TransportError):
     """The relay refuses us."""
+
+    usual_fault = Fault.CONFIGURATION

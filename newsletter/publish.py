@@ -7,7 +7,7 @@ so there is no half of one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -38,11 +38,18 @@ class ArticleStore(Protocol):
 
 class DigestStore(Protocol):
     def record(self, newsletter: str) -> tuple[DigestRecord, ...]: ...
-    def add(self, chain: Sequence[NewDigest], now: datetime) -> tuple[int, ...] | None: ...
+    def add(self, chain: Sequence[NewDigest], now: datetime) -> Sequence[Added] | None: ...
+
+
+class Added(Protocol):
+    """A digest that was written down, and to how many people it goes."""
+
+    @property
+    def deliveries(self) -> int: ...
 
 
 class Recipients(Protocol):
-    def confirmed(self, newsletter: str) -> tuple[Subscriber, ...]: ...
+    def confirmed(self, newsletter: str) -> Iterable[Subscriber]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +156,10 @@ def publish(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Publis
         except (MailError, TemplateError) as error:
             refused.append(Refused(planned=draft.digest.planned, message=error.message))
             break
-    if ready and press.digests.add(ready, now) is None:
+    added = press.digests.add(ready, now) if ready else ()
+    if added is None:
         return ()
-    return (*map(_published, ready), *refused)
+    return (*map(_published, ready, added), *refused)
 
 
 def _prepare(draft: Draft, press: Press) -> NewDigest:
@@ -162,20 +170,20 @@ def _prepare(draft: Draft, press: Press) -> NewDigest:
     return NewDigest(digest=digest, settled=draft.settled, mailing=mailing, deliveries=_deliveries(digest, press))
 
 
-def _published(new: NewDigest) -> Published:
+def _published(new: NewDigest, added: Added) -> Published:
     digest = new.digest
     return Published(
         planned=digest.planned,
         articles=len(digest.placed),
         notices=len(digest.notices),
-        deliveries=len(new.deliveries),
+        deliveries=added.deliveries,
         warnings=() if new.mailing is None else new.mailing.warnings,
     )
 
 
-def _deliveries(digest: Digest, press: Press) -> tuple[NewDelivery, ...]:
+def _deliveries(digest: Digest, press: Press) -> Iterator[NewDelivery]:
     slug, period = digest.newsletter.slug, digest.planned.period
-    return tuple(
+    return (
         NewDelivery(
             subscriber_id=subscriber.id,
             message_id=press.message_id(slug, period, subscriber.id),

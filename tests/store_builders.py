@@ -124,7 +124,7 @@ def add_digest(
     """Record one digest; its id, or None where another planner was faster."""
     new = NewDigest(digest=digest, settled=tuple(settled), mailing=mailing, deliveries=tuple(deliveries))
     added = store.add([new], now)
-    return None if added is None else added[0]
+    return None if added is None else added[0].id
 
 
 def post(

@@ -24,6 +24,7 @@ from newsletter.deliver import (
 )
 from newsletter.errors import (
     AmbiguousFailure,
+    Fault,
     HeaderError,
     MailError,
     NewsletterError,
@@ -110,7 +111,7 @@ def test_other_refusals_burn_no_address(enhanced: str | None) -> None:
 
 
 def test_a_policy_is_never_the_recipients_fault_and_pauses_the_domain() -> None:
-    failure = PermanentFailure("blocked", code=550, enhanced="5.7.1")
+    failure = PermanentFailure("blocked", code=550, enhanced="5.7.1", fault=Fault.DOMAIN)
     verdict = decide(make_claim(), failure, now=NOW, max_age=MAX_AGE)
     assert not verdict.dead
     assert verdict.outcome.kind == "policy"
@@ -122,8 +123,7 @@ def test_a_policy_is_never_the_recipients_fault_and_pauses_the_domain() -> None:
 @pytest.mark.parametrize(
     "failure",
     [
-        RelayFailure("too large", code=552, enhanced="5.3.4"),
-        RelayFailure("no such charset", code=554, enhanced="5.6.1"),
+        RelayFailure("too large", code=552, enhanced="5.3.4", fault=Fault.MESSAGE),
         MailError("a choice that was not compiled"),
     ],
 )
@@ -139,6 +139,13 @@ def test_a_relay_that_refuses_us_pauses_everything_for_a_while() -> None:
     assert verdict.pause is not None
     assert (verdict.pause.scope, verdict.pause.until) == ("all", NOW + RELAY_WAIT)
     assert verdict.outcome.next_at == NOW + RELAY_WAIT
+
+
+def test_where_no_relay_can_be_used_everybody_waits_for_it() -> None:
+    at = NOW + timedelta(minutes=2)
+    verdict = decide(make_claim(attempts=9), TemporaryFailure("none", retry_at=at), now=NOW, max_age=MAX_AGE)
+    assert verdict.outcome == Outcome(state=DeliveryState.DEFERRED, kind="no-relay", next_at=at)
+    assert verdict.pause == Pause(scope="all", reason="none", at=NOW, until=at, automatic=True)
 
 
 def test_a_choice_that_leaves_nothing_is_no_failure() -> None:

@@ -431,7 +431,7 @@ class App:
         refused = Progress(self._database).get(_refused(newsletter))
         return NewsletterStatus(
             newsletter=newsletter,
-            subscribers=len(self._subscribers.confirmed(newsletter.slug)),
+            subscribers=self._subscribers.count_confirmed(newsletter.slug),
             digests=len(record),
             last=self._digests.latest(newsletter.slug),
             next=next_due(newsletter, record, now),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -75,13 +75,14 @@ class NewDelivery:
 class NewDigest:
     """A digest to be written down with all that belongs to it.
 
-    `settled` are ids of notices that need not be shown any more, because the articles tell them.
+    `settled` are ids of notices that need not be shown any more, because the articles tell them. `deliveries` is gone
+    through once, so a million of them need not be in memory.
     """
 
     digest: Digest
     settled: tuple[str, ...] = ()
     mailing: Mailing | None = None
-    deliveries: tuple[NewDelivery, ...] = ()
+    deliveries: Iterable[NewDelivery] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
@@ -29,7 +30,7 @@ from newsletter.model import (
 from newsletter.store import schema
 from newsletter.store.database import Database, insert_new
 from newsletter.store.documents import article_of, notice_of
-from newsletter.store.rows import among
+from newsletter.store.rows import among, driver_moment, write_rows
 from newsletter.store.schema import digest as table
 
 READY, SENDING, DONE, EMPTY = "ready", "sending", "done", "empty"
@@ -46,6 +47,14 @@ class RecordedDigest:
     state: str
     placed: tuple[Placed, ...]
     notices: tuple[NoticeItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """A digest that was written down, and to how many people it goes."""
+
+    id: int
+    deliveries: int
 
 
 class Digests:
@@ -69,15 +78,14 @@ class Digests:
                 for row in connection.execute(query)
             )
 
-    def add(self, chain: Sequence[NewDigest], now: datetime) -> tuple[int, ...] | None:
-        """Write down digests of one newsletter that follow one another, all of them or none; their ids.
+    def add(self, chain: Sequence[NewDigest], now: datetime) -> tuple[Added, ...] | None:
+        """Write down digests of one newsletter that follow one another, all of them or none.
 
         None where another planner was faster: where the first does not begin at the end of the newest in the record, or
         a period or a window start is taken. All or none, because a part of a new newsletter's back issues would look
         like an outage to the next planner, who would mail the rest.
         Raises StoreError also where an article or a notice was in a digest of this newsletter before.
         """
-        _check(chain)
         try:
             with self._database.begin() as connection:
                 if chain and not _continues(connection, chain[0].digest.planned):
@@ -168,13 +176,6 @@ class _OvertakenError(Exception):
     """Another planner has recorded this digest; what was begun is rolled back."""
 
 
-def _check(chain: Sequence[NewDigest]) -> None:
-    for one in chain:
-        if one.deliveries and one.mailing is None:
-            planned = one.digest.planned
-            raise StoreError(f"digest {planned.newsletter} {planned.period}: deliveries without a mailing")
-
-
 def _continues(connection: Connection, planned: PlannedDigest) -> bool:
     if connection.dialect.name == "postgresql":
         # One planner of a newsletter at a time, for the record may be empty and then there is no row to lock.
@@ -183,8 +184,8 @@ def _continues(connection: Connection, planned: PlannedDigest) -> bool:
     return connection.execute(newest).scalar() in {None, planned.window_start}
 
 
-def _add(connection: Connection, new: NewDigest, now: datetime) -> int:
-    row = insert_new(connection, table, _values(new.digest, mailed=bool(new.deliveries), now=now))
+def _add(connection: Connection, new: NewDigest, now: datetime) -> Added:
+    row = insert_new(connection, table, _values(new.digest, now=now))
     if row is None:
         raise _OvertakenError
     number: int = row.id
@@ -192,12 +193,25 @@ def _add(connection: Connection, new: NewDigest, now: datetime) -> int:
     if new.mailing is not None:
         values = {"digest_id": number, "subject": new.mailing.subject, "template": new.mailing.template}
         connection.execute(insert(schema.mailing).values(values))
-    if new.deliveries:
-        connection.execute(insert(schema.delivery), [_delivery(number, one, now) for one in new.deliveries])
-    return number
+    deliveries = _add_deliveries(connection, number, new, now)
+    if deliveries and new.mailing is None:
+        planned = new.digest.planned
+        raise StoreError(f"digest {planned.newsletter} {planned.period}: deliveries without a mailing")
+    if deliveries:
+        connection.execute(update(table).where(table.c.id == number).values(state=READY))
+    return Added(id=number, deliveries=deliveries)
 
 
-def _values(digest: Digest, *, mailed: bool, now: datetime) -> dict[str, Any]:
+def _add_deliveries(connection: Connection, number: int, new: NewDigest, now: datetime) -> int:
+    """Write deliveries down as they come; how many. A few of them are all that is in memory."""
+    waiting, moment, count = iter(new.deliveries), driver_moment(connection, now), 0
+    while rows := [_delivery(number, one, moment) for one in islice(waiting, _BATCH)]:
+        write_rows(connection, _NEW_DELIVERY, rows, _COLUMNS)
+        count += len(rows)
+    return count
+
+
+def _values(digest: Digest, *, now: datetime) -> dict[str, Any]:
     planned = digest.planned
     return {
         "newsletter": planned.newsletter,
@@ -207,7 +221,7 @@ def _values(digest: Digest, *, mailed: bool, now: datetime) -> dict[str, Any]:
         "due_at": planned.due_at,
         "catch_up": planned.catch_up,
         "mailed": planned.mailed,
-        "state": EMPTY if digest.empty else READY if mailed else DONE,
+        "state": EMPTY if digest.empty else DONE,
         "created_at": now,
     }
 
@@ -230,18 +244,24 @@ def _insert_contents(connection: Connection, number: int, digest: Digest, settle
         connection.execute(insert(schema.digest_notice), notices)
 
 
-def _delivery(number: int, delivery: NewDelivery, now: datetime) -> dict[str, Any]:
-    return {
-        "digest_id": number,
-        "subscriber_id": delivery.subscriber_id,
-        "domain": delivery.domain,
-        "message_id": delivery.message_id,
-        "state": DeliveryState.PENDING.value,
-        "attempts": 0,
-        "next_at": now,
-        "ambiguous": False,
-        "created_at": now,
-    }
+_BATCH = 10_000
+_COLUMNS = (
+    "digest_id",
+    "subscriber_id",
+    "domain",
+    "message_id",
+    "state",
+    "attempts",
+    "next_at",
+    "ambiguous",
+    "created_at",
+)
+_NEW_DELIVERY = insert(schema.delivery)
+
+
+def _delivery(number: int, delivery: NewDelivery, moment: object) -> tuple[object, ...]:
+    named = (number, delivery.subscriber_id, delivery.domain, delivery.message_id)
+    return (*named, DeliveryState.PENDING.value, 0, moment, False, moment)
 
 
 def _planned(row: Row[Any]) -> PlannedDigest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -23,23 +24,33 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 
-def write_rows(connection: Connection, statement: Insert, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Execute `statement` for each row, which holds every column of its table in order: texts and numbers, as they are.
+def write_rows(
+    connection: Connection, statement: Insert, rows: Sequence[tuple[Any, ...]], columns: Sequence[str] = ()
+) -> None:
+    """Execute `statement` for each row, which holds the values of `columns` (of every column where none is named) in
+    the table's order: texts, numbers and `driver_moment`s, as they are.
 
     SQLAlchemy looks at each value of each row, which takes SQLite as long again as to write it; so the driver gets them.
     """
     if not rows:
         return
+    names = tuple(columns or statement.table.c.keys())
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_text(statement), list(rows))
+        connection.exec_driver_sql(_text(statement, names), list(rows))
     else:
-        names = statement.table.c.keys()
         connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
 
 
+def driver_moment(connection: Connection, moment: datetime) -> Any:
+    """A moment as `write_rows` takes it."""
+    if connection.dialect.name != "sqlite":
+        return moment
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
 @lru_cache(maxsize=16)
-def _text(statement: Insert) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(), column_keys=statement.table.c.keys()))
+def _text(statement: Insert, names: tuple[str, ...]) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(), column_keys=names))
 
 
 def among(

@@ -6,16 +6,19 @@ it (deliveries, suppressions) knows an opaque id or a keyed hash.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
 
 from newsletter.model import Consent, Subscriber, Subscription, SubscriptionState
 from newsletter.store.database import Database, insert_new
 from newsletter.store.schema import subscriber as table
 from newsletter.store.schema import subscription as links
 from newsletter.store.schema import suppression
+
+_BATCH = 5_000  #: so many subscribers are read at once
 
 
 class Subscribers:
@@ -48,16 +51,23 @@ class Subscribers:
         with self._database.read() as connection:
             return tuple(_subscription_of(row) for row in connection.execute(query))
 
-    def confirmed(self, newsletter: str) -> tuple[Subscriber, ...]:
-        """Who has confirmed a subscription to `newsletter` and not ended it, by id."""
-        query = (
-            select(table)
-            .join(links, links.c.subscriber_id == table.c.id)
-            .where(links.c.newsletter == newsletter, links.c.state == SubscriptionState.CONFIRMED.value)
-            .order_by(table.c.id)
-        )
+    def confirmed(self, newsletter: str) -> Iterator[Subscriber]:
+        """Who has confirmed a subscription to `newsletter` and not ended it, by id. A few at a time are in memory."""
+        query = select(table).join(links, links.c.subscriber_id == table.c.id).where(*_confirmed(newsletter))
+        after, rows = "", True
+        while rows:
+            with self._database.read() as connection:
+                more = query.where(table.c.id > after).order_by(table.c.id).limit(_BATCH)
+                found = [_subscriber_of(row) for row in connection.execute(more)]
+            yield from found
+            after, rows = found[-1].id if found else "", len(found) == _BATCH
+
+    def count_confirmed(self, newsletter: str) -> int:
+        """How many have confirmed a subscription to `newsletter` and not ended it."""
         with self._database.read() as connection:
-            return tuple(_subscriber_of(row) for row in connection.execute(query))
+            query = select(func.count()).select_from(links).where(*_confirmed(newsletter))
+            number: int = connection.execute(query).scalar_one()
+            return number
 
     def subscription(self, subscriber_id: str, newsletter: str) -> Subscription | None:
         query = _joined().where(links.c.subscriber_id == subscriber_id, links.c.newsletter == newsletter)
@@ -102,6 +112,10 @@ class Subscribers:
         with self._database.read() as connection:
             number: int = connection.execute(select(func.count()).select_from(suppression)).scalar_one()
             return number
+
+
+def _confirmed(newsletter: str) -> tuple[ColumnElement[bool], ...]:
+    return links.c.newsletter == newsletter, links.c.state == SubscriptionState.CONFIRMED.value
 
 
 def _known(connection: Connection, new: Subscriber) -> Subscriber:

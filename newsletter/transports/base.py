@@ -8,6 +8,7 @@ from typing import Protocol
 
 from newsletter.errors import (
     AmbiguousFailure,
+    Fault,
     PermanentFailure,
     RelayFailure,
     TemporaryFailure,
@@ -75,7 +76,12 @@ def classify(code: int, text: str, stage: Stage) -> TransportError:
     enhanced = _enhanced(code, text)
     kind = _kind(code, text, enhanced, stage)
     said = " ".join(part for part in (str(code) if code >= 0 else "", quotable(text)) if part)
-    return kind(f"{stage}: the answer was {said or 'not a reply'}", code=code if code >= 0 else None, enhanced=enhanced)
+    return kind(
+        f"{stage}: the answer was {said or 'not a reply'}",
+        code=code if code >= 0 else None,
+        enhanced=enhanced,
+        fault=_fault(kind, code, enhanced, stage),
+    )
 
 
 def lost(cause: str, stage: Stage) -> TransportError:
@@ -124,6 +130,22 @@ def _kind(code: int, text: str, enhanced: str | None, stage: Stage) -> type[Tran
     if stage in {Stage.AUTH, Stage.MAIL}:
         return RelayFailure
     return RelayFailure if _blames_sender(code, text, enhanced, stage) else PermanentFailure
+
+
+def _fault(kind: type[TransportError], code: int, enhanced: str | None, stage: Stage) -> Fault:
+    """Whose doing a refusal is: what its code says of it, else where in the dialogue it came."""
+    _, subject, detail = (enhanced or "..").split(".")
+    if kind is RelayFailure:
+        return (
+            Fault.MESSAGE if subject == "6" or (subject, detail) == ("3", "4") or code == 552 else Fault.CONFIGURATION
+        )
+    if code == 421 or stage not in {Stage.RCPT, Stage.DATA, Stage.DOT}:
+        return Fault.RELAY
+    if subject == "7":
+        return Fault.DOMAIN
+    if kind is PermanentFailure:
+        return Fault.MAILBOX if subject == "4" or (subject, detail) == ("2", "2") else Fault.RECIPIENT
+    return Fault.RELAY if stage is not Stage.RCPT and subject != "2" else Fault.MAILBOX
 
 
 def _blames_sender(code: int, text: str, enhanced: str | None, stage: Stage) -> bool:

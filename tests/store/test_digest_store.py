@@ -21,7 +21,7 @@ from store_builders import (
 )
 
 from newsletter.errors import StoreError
-from newsletter.model import DeliveryState, DigestRecord, NewDigest, NoticeItem, Outcome, Place, Placed
+from newsletter.model import DeliveryState, DigestRecord, NewDigest, NoticeItem, Outcome, Place, Placed, Terms
 from newsletter.store import schema
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
@@ -210,8 +210,8 @@ def test_a_digest_is_done_when_nothing_is_open_any_more(store: Digests, database
         return latest.state
 
     assert (store.close_finished(), state()) == (0, "ready")
-    first = ledger.claim("one", NOW, LEASE, key_of)
-    second = ledger.claim("one", NOW, LEASE, key_of)
+    first = ledger.claim(Terms(owner="one", lease=LEASE, address_key=key_of), NOW)
+    second = ledger.claim(Terms(owner="one", lease=LEASE, address_key=key_of), NOW)
     assert first is not None
     assert second is not None
     assert (store.close_finished(), state()) == (0, "sending")
@@ -219,7 +219,7 @@ def test_a_digest_is_done_when_nothing_is_open_any_more(store: Digests, database
     deferred = Outcome(state=DeliveryState.DEFERRED, kind="deferred", next_at=NOW + timedelta(hours=1))
     ledger.finish(second, deferred, NOW)
     assert (store.close_finished(), state()) == (0, "sending")
-    third = ledger.claim("one", NOW + timedelta(hours=1), LEASE, key_of)
+    third = ledger.claim(Terms(owner="one", lease=LEASE, address_key=key_of), NOW + timedelta(hours=1))
     assert third is not None
     ledger.finish(third, SENT, NOW)
     assert (store.close_finished(), state()) == (1, "done")
@@ -234,7 +234,7 @@ def test_a_chain_is_recorded_whole_or_not_at_all(store: Digests, database: Datab
     assert set(_rows(database).values()) == {0}
     added = store.add(chain, NOW)
     assert added is not None
-    assert [recorded.id for recorded in store.all("weekly")] == list(added)
+    assert [recorded.id for recorded in store.all("weekly")] == [one.id for one in added]
     assert store.add([], NOW) == ()
 
 

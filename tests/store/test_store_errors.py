@@ -84,7 +84,7 @@ READS: dict[str, Callable[[Database], object]] = {
     "Digests.mailing": lambda database: Digests(database).mailing(1),
     "Subscribers.find": lambda database: Subscribers(database).find("ann@example.org"),
     "Subscribers.list": lambda database: Subscribers(database).list(),
-    "Subscribers.confirmed": lambda database: Subscribers(database).confirmed("weekly"),
+    "Subscribers.confirmed": lambda database: next(Subscribers(database).confirmed("weekly")),
     "Subscribers.subscription": lambda database: Subscribers(database).subscription("id", "weekly"),
     "Subscribers.suppressed": lambda database: Subscribers(database).suppressed("key"),
     "Subscribers.suppressions": lambda database: Subscribers(database).suppressions(),

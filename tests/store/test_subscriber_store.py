@@ -95,7 +95,9 @@ def test_recipients_are_the_confirmed_ones_by_id(store: Subscribers) -> None:
         store.add(make_subscription(address, newsletter, state=state))
     assert [one.address for one in store.confirmed("weekly")] == ["a@example.org", "d@example.org"]
     assert [one.subscriber.address[0] for one in store.list("weekly")] == ["a", "c", "d", "e"]
-    assert store.confirmed("monthly") == store.list("monthly") == ()
+    assert store.count_confirmed("weekly") == 2
+    assert tuple(store.confirmed("monthly")) == store.list("monthly") == ()
+    assert store.count_confirmed("monthly") == 0
 
 
 def test_unsubscribing_twice_is_once(store: Subscribers, database: Database) -> None:
