@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard, get_args
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from newsletter.errors import ConfigError
@@ -33,10 +33,25 @@ def _zone(name: str) -> str:
     return name
 
 
+def _hours(told: Any) -> tuple[time, time]:
+    """Two local times, told as `["07:00", "21:00"]`."""
+    try:
+        begin, end = (time.fromisoformat(one) for one in told)
+    except (TypeError, ValueError):
+        raise ValueError("two local times are needed") from None
+    if begin == end or begin.tzinfo is not None or end.tzinfo is not None:
+        raise ValueError("two different local times are needed")
+    return begin, end
+
+
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 Address = Annotated[str, Field(pattern=r"^[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", max_length=500)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Hours = Annotated[tuple[time, time], BeforeValidator(_hours)]
+Domain = Annotated[
+    str, Field(pattern=r"^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*$")
+]
 FeedAddress = Annotated[str, Field(pattern=r"^https?://[^\s#@]+$")]
 WebAddress = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*[^\s?#/])?$")]
 
@@ -138,6 +153,7 @@ class NewsletterConfig(_Part):
     require_rating: bool = Field(default=False, description="true or false")
     catch_up: CatchUp = Field(CatchUp.COALESCE, strict=False, description='"coalesce", "each" or "skip"')
     discreet: bool = Field(default=False, description="true or false")
+    send_window: Hours | None = Field(None, description='two different local times such as ["07:00", "21:00"]')
     from_name: Line | None = Field(None, description="a sender's name for this newsletter alone")
 
 
@@ -159,6 +175,51 @@ class SmtpConfig(_Part):
     ca_file: str | None = Field(None, description="a file of certificates to trust instead of the system's")
 
 
+class WarmUpConfig(_Part):
+    start: date = Field(description="the first day, YYYY-MM-DD; nothing goes by the relay before")
+    first_day: int = Field(50, ge=1, le=1_000_000, description="a number of messages from 1 to 1000000")
+    growth: float = Field(1.5, ge=1.05, le=10, strict=False, description="a number from 1.05 to 10")
+    target: int = Field(100_000, ge=1, le=10_000_000, description="a number of messages from 1 to 10000000")
+
+
+class RelayConfig(SmtpConfig):
+    name: Slug = Field(description="a short name in a-z, 0-9 and -, unlike all others")
+    password_file: str | None = Field(
+        None, description=f"a file of mode 0600 that holds the password; {SMTP_PASSWORD_VARIABLE}_NAME goes before it"
+    )
+    weight: int = Field(1, ge=1, le=100, description="a number from 1 to 100")
+    per_minute: int | None = Field(None, ge=1, le=1_000_000, description="a number of messages from 1 to 1000000")
+    warm_up: WarmUpConfig | None = Field(None, description="a table")
+
+    @property
+    def password_variable(self) -> str:
+        return f"{SMTP_PASSWORD_VARIABLE}_{self.name.upper().replace('-', '_')}"
+
+
+class PaceConfig(_Part):
+    domain: str = Field(pattern=r"^[^\s@A-Z]+\.[^\s@A-Z.]+$", description="a mail domain in lower case")
+    per_minute: int = Field(ge=1, le=1_000_000, description="a number of messages from 1 to 1000000")
+
+
+class DkimConfig(_Part):
+    domain: Domain | None = Field(
+        None, description="the domain of mail.from_address, or one above it such as example.org"
+    )
+    selector: Domain = Field(description='a name for the key in the DNS, such as "n2026"; a new key gets a new one')
+    key_file: str = Field(min_length=1, description="a file of mode 0600 with an RSA key; `newsletter dkim` makes it")
+    ed25519_selector: Domain | None = Field(None, description="a name for the second key in the DNS, unlike the first")
+    ed25519_key_file: str | None = Field(
+        None, min_length=1, description="a file of mode 0600 with an Ed25519 key; `newsletter dkim` makes it"
+    )
+
+    def files(self) -> dict[str, Path]:
+        """Selector -> the file of its key, that of RSA first."""
+        files = {self.selector: Path(self.key_file)}
+        if self.ed25519_selector is not None and self.ed25519_key_file is not None:
+            files[self.ed25519_selector] = Path(self.ed25519_key_file)
+        return files
+
+
 class DeliveryConfig(_Part):
     transport: Literal["maildir", "smtp"] = Field("maildir", description='"maildir" or "smtp"')
     senders: int = Field(2, ge=1, le=64, description="a number of connections from 1 to 64")
@@ -167,6 +228,13 @@ class DeliveryConfig(_Part):
     max_age_days: int = Field(4, ge=1, le=30, description="a number of days from 1 to 30")
     maildir: MaildirConfig = Field(default_factory=MaildirConfig, description="a table")
     smtp: SmtpConfig = Field(default_factory=SmtpConfig, description="a table")
+    relay: tuple[RelayConfig, ...] = Field((), strict=False, description="any number of [[delivery.relay]]")
+    pace: tuple[PaceConfig, ...] = Field((), strict=False, description="any number of [[delivery.pace]]")
+    dkim: DkimConfig | None = Field(None, description="a table")
+
+    def relays(self) -> tuple[RelayConfig, ...]:
+        """The relays, at least one: that of `[delivery.smtp]` is called "smtp" and stands alone."""
+        return self.relay or (RelayConfig(name="smtp", **self.smtp.model_dump()),)
 
     @property
     def lease(self) -> timedelta:
@@ -210,6 +278,17 @@ class Config(_Part):
         told = self.site.model_dump()
         return Site(**(told | {"tag_date": self.site.tag_date.isoformat()}))
 
+    @property
+    def mail_domain(self) -> str:
+        """The domain of the sender's address, in lower case."""
+        return self.mail.from_address.rpartition("@")[2].lower()
+
+    @property
+    def signing_domain(self) -> str:
+        """What DKIM signatures name as `d=` (RFC 6376 3.5)."""
+        dkim = self.delivery.dkim
+        return self.mail_domain if dkim is None or dkim.domain is None else dkim.domain
+
     def newsletters(self) -> tuple[Newsletter, ...]:
         return tuple(self._newsletter(told) for told in self.newsletter)
 
@@ -225,7 +304,13 @@ def load(path: Path) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise ConfigError(*(_explain(path, problem) for problem in _innermost(error.errors()))) from None
-    found = (*_duplicates(config), *_places(config), *_missing_folders(config, path.parent))
+    found = (
+        *_duplicates(config),
+        *_places(config),
+        *_relays(config),
+        *_dkim(config),
+        *_missing_folders(config, path.parent),
+    )
     problems = [f"{path}: {problem}" for problem in found]
     if problems:
         raise ConfigError(*problems)
@@ -238,7 +323,7 @@ def read_secrets(config: Config) -> tuple[str, ...]:
     path = Path(config.secrets.file)
     if told is None and not path.exists():
         _make_secrets(path)
-    ring = tuple((told if told is not None else _read_private(path, "secrets.file")).split())
+    ring = tuple((told if told is not None else read_private(path, "secrets.file")).split())
     if not ring or any(len(secret) < 32 for secret in ring):
         where = SECRETS_VARIABLE if told is not None else f"secrets.file {path}"
         raise ConfigError(f"{where}: each secret needs at least 32 characters, one secret a line, the newest first")
@@ -247,11 +332,21 @@ def read_secrets(config: Config) -> tuple[str, ...]:
 
 def read_smtp_password(config: Config) -> str | None:
     """The relay's password: from the environment, else from the file; None where no account is used."""
-    told = os.environ.get(SMTP_PASSWORD_VARIABLE)
-    smtp = config.delivery.smtp
+    return _password(SMTP_PASSWORD_VARIABLE, config.delivery.smtp, "delivery.smtp")
+
+
+def read_relay_password(config: Config, relay: RelayConfig) -> str | None:
+    """The password of one of `config.delivery.relays()`, as `read_smtp_password`; each has a variable of its own."""
+    if relay not in config.delivery.relay:
+        return read_smtp_password(config)
+    return _password(relay.password_variable, relay, f'delivery.relay "{relay.name}"')
+
+
+def _password(variable: str, smtp: SmtpConfig, key: str) -> str | None:
+    told = os.environ.get(variable)
     if told is not None or smtp.password_file is None:
         return told
-    return _read_private(Path(smtp.password_file), "delivery.smtp.password_file").strip()
+    return read_private(Path(smtp.password_file), f"{key}.password_file").strip()
 
 
 def fields(part: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -343,11 +438,16 @@ def _suggestion(location: tuple[int | str, ...]) -> str:
 
 
 def _duplicates(config: Config) -> Iterator[str]:
-    slugs = {"source": [part.slug for part in config.source], "newsletter": [part.slug for part in config.newsletter]}
-    for kind, named in slugs.items():
-        for number, slug in enumerate(named, 1):
-            if slug in named[: number - 1]:
-                yield f'{kind}[{number}].slug: found "{slug}" a second time; each {kind} needs a name of its own'
+    delivery = config.delivery
+    for kind, key, named in (
+        ("source", "slug", [part.slug for part in config.source]),
+        ("newsletter", "slug", [part.slug for part in config.newsletter]),
+        ("delivery.relay", "name", [part.name for part in delivery.relay]),
+        ("delivery.pace", "domain", [part.domain for part in delivery.pace]),
+    ):
+        for number, name in enumerate(named, 1):
+            if name in named[: number - 1]:
+                yield f'{kind}[{number}].{key}: found "{name}" a second time; each {kind} needs a {key} of its own'
 
 
 def _places(config: Config) -> Iterator[str]:
@@ -356,6 +456,27 @@ def _places(config: Config) -> Iterator[str]:
         if len(given) != 1:
             found = " and ".join(given) or "none of them"
             yield f"source[{number}]: found {found}; it should have exactly one of `folder`, `file` and `url`"
+
+
+def _relays(config: Config) -> Iterator[str]:
+    if config.delivery.relay and "smtp" in config.delivery.model_fields_set:
+        yield "delivery: found `smtp` and `relay`; it should have one of them: put every relay into a [[delivery.relay]]"
+
+
+def _dkim(config: Config) -> Iterator[str]:
+    dkim = config.delivery.dkim
+    if dkim is None:
+        return
+    domain, sender = config.signing_domain, config.mail_domain
+    if "." not in domain or not f".{sender}".endswith(f".{domain}"):
+        yield (
+            f'delivery.dkim.domain: found "{domain}", but mail.from_address is at {sender}; '
+            "it should be that domain or one above it, or DMARC does not count the signature"
+        )
+    if (dkim.ed25519_selector is None) != (dkim.ed25519_key_file is None):
+        yield "delivery.dkim: found one of `ed25519_selector` and `ed25519_key_file`; it should have both or neither"
+    if dkim.selector == dkim.ed25519_selector:
+        yield f'delivery.dkim.ed25519_selector: found "{dkim.selector}" a second time; each key needs a selector of its own'
 
 
 def _missing_folders(config: Config, base: Path) -> Iterator[str]:
@@ -370,11 +491,20 @@ def _absolute(config: Config, base: Path) -> Config:
     url = config.store.url
     if url.startswith("sqlite:///"):
         url = f"sqlite:///{base / url.removeprefix('sqlite:///')}"
-    smtp = config.delivery.smtp
-    files = {"password_file": resolved(smtp.password_file), "ca_file": resolved(smtp.ca_file)}
+
+    def with_files(smtp: SmtpConfig) -> SmtpConfig:
+        files = {"password_file": resolved(smtp.password_file), "ca_file": resolved(smtp.ca_file)}
+        return smtp.model_copy(update=files)
+
+    def with_keys(dkim: DkimConfig) -> DkimConfig:
+        files = {"key_file": resolved(dkim.key_file), "ed25519_key_file": resolved(dkim.ed25519_key_file)}
+        return dkim.model_copy(update=files)
+
     delivery = {
+        "dkim": config.delivery.dkim and with_keys(config.delivery.dkim),
         "maildir": config.delivery.maildir.model_copy(update={"folder": resolved(config.delivery.maildir.folder)}),
-        "smtp": smtp.model_copy(update=files),
+        "smtp": with_files(config.delivery.smtp),
+        "relay": tuple(map(with_files, config.delivery.relay)),
     }
     paths = {
         "public": resolved(config.paths.public),
@@ -404,10 +534,13 @@ def _make_secrets(path: Path) -> None:
         file.write(secrets.token_urlsafe(48) + "\n")
 
 
-def _read_private(path: Path, key: str) -> str:
+def read_private(path: Path, key: str) -> str:
+    """What `path` holds, which the configuration names as `key`. Raises ConfigError if others can read it, or we cannot."""
     try:
         if path.stat().st_mode & 0o077:
             raise ConfigError(f"{key}: {path} can be read by others; it should have mode 0600 (chmod 600 {path})")
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{key}: {path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{key}: {path} is not text in UTF-8") from None

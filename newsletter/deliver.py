@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Protocol
@@ -77,7 +77,8 @@ class Transport(Protocol):
 class Post:
     """What delivering needs: the ledger, the mailings, and how a claim becomes a message.
 
-    `hold`: what may have been sent waits for an operator instead of being sent again.
+    `hold`: what may have been sent waits for an operator instead of being sent again. `closed`: the scopes of newsletters
+    that are outside of their hours at a moment.
     """
 
     ledger: Ledger
@@ -89,6 +90,7 @@ class Post:
     lease: timedelta
     max_age: timedelta
     hold: bool = False
+    closed: Callable[[datetime], frozenset[str]] = lambda _: frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ class Clerk:
     def __init__(self, post: Post, owner: str, clock: Callable[[], datetime]) -> None:
         self._ledger = post.ledger
         self._terms = Terms(owner=owner, lease=post.lease, address_key=post.address_key, hold=post.hold)
+        self._closed = post.closed
         self._clock = clock
         self._guard = Lock()
         self._busy = False
@@ -149,7 +152,9 @@ class Clerk:
         settled = [request.settled for request in requests if request.settled is not None]
         wanting = [request for request in requests if request.more]
         try:
-            exchange = self._ledger.exchange(settled, len(wanting), self._terms, self._clock())
+            now = self._clock()
+            terms = replace(self._terms, closed=self._closed(now))
+            exchange = self._ledger.exchange(settled, len(wanting), terms, now)
         except Exception as error:  # noqa: BLE001 - each sender raises it; a defect must not let the others wait for ever
             for request in requests:
                 request.error = error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,115 @@ def test_the_password_may_come_from_the_environment(tmp_path: Path, monkeypatch:
     assert config.read_smtp_password(loaded) is None
     monkeypatch.setenv("NEWSLETTER_SMTP_PASSWORD", "swordfish")
     assert config.read_smtp_password(loaded) == "swordfish"
+
+
+_RELAYS = """
+[[delivery.relay]]
+name = "first"
+host = "mail.example.org"
+weight = 3
+per_minute = 600
+username = "digest"
+password_file = "first-password"
+ca_file = "ca.pem"
+[delivery.relay.warm_up]
+start = 2026-12-01
+first_day = 20
+growth = 2
+[[delivery.relay]]
+name = "second-way"
+[[delivery.pace]]
+domain = "example.com"
+per_minute = 60
+"""
+
+
+def _with_relays(tmp_path: Path, old: str = "", new: str = "") -> Path:
+    text = SHIPPED.read_text(encoding="utf-8")
+    head, tail = text.partition("[delivery.smtp]")[0], text.partition("# -- Feeds")[2]
+    text = f"{head}{_RELAYS}# -- Feeds{tail}"
+    assert old in text
+    path = tmp_path / "config.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def test_one_relay_needs_no_name() -> None:
+    (relay,) = config.load(SHIPPED).delivery.relays()
+    assert (relay.name, relay.host, relay.port, relay.weight, relay.per_minute) == ("smtp", "127.0.0.1", 587, 1, None)
+
+
+def test_several_relays_have_the_keys_of_one_and_their_own(tmp_path: Path) -> None:
+    delivery = config.load(_with_relays(tmp_path)).delivery
+    first, second = delivery.relays()
+    assert (first.name, first.host, first.port, first.weight, first.per_minute) == (
+        "first",
+        "mail.example.org",
+        587,
+        3,
+        600,
+    )
+    assert first.password_file == str(tmp_path / "first-password")
+    assert first.ca_file == str(tmp_path / "ca.pem")
+    assert first.warm_up is not None
+    assert (first.warm_up.first_day, first.warm_up.growth, first.warm_up.target) == (20, 2.0, 100_000)
+    assert (second.name, second.weight, second.warm_up) == ("second-way", 1, None)
+    assert [(pace.domain, pace.per_minute) for pace in delivery.pace] == [("example.com", 60)]
+
+
+def test_every_relay_has_a_password_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = config.load(_with_relays(tmp_path))
+    first, second = loaded.delivery.relays()
+    (tmp_path / "first-password").write_text("from the file\n")
+    (tmp_path / "first-password").chmod(0o600)
+    monkeypatch.setenv("NEWSLETTER_SMTP_PASSWORD", "nobody's")
+    assert config.read_relay_password(loaded, first) == "from the file"
+    assert config.read_relay_password(loaded, second) is None
+    monkeypatch.setenv("NEWSLETTER_SMTP_PASSWORD_FIRST", "swordfish")
+    monkeypatch.setenv("NEWSLETTER_SMTP_PASSWORD_SECOND_WAY", "halibut")
+    assert [config.read_relay_password(loaded, relay) for relay in (first, second)] == ["swordfish", "halibut"]
+    alone = config.load(SHIPPED)
+    assert config.read_relay_password(alone, alone.delivery.relays()[0]) == "nobody's"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('name = "second-way"', 'name = "first"', ["delivery.relay[2].name", '"first" a second time']),
+        ('name = "second-way"', "weight = 1", ["delivery.relay[2].name", "missing"]),
+        ("weight = 3", "weight = 0", ["delivery.relay[1].weight", "found 0", "1 to 100"]),
+        ("per_minute = 600", "per_minut = 600", ["delivery.relay[1].per_minut", "`per_minute`"]),
+        ("growth = 2", "growth = 1", ["delivery.relay[1].warm_up.growth", "found 1", "1.05 to 10"]),
+        ("start = 2026-12-01", "", ["delivery.relay[1].warm_up.start", "missing"]),
+        ('domain = "example.com"', 'domain = "Example.com"', ["delivery.pace[1].domain", "lower case"]),
+        (
+            "[[delivery.pace]]",
+            '[[delivery.pace]]\ndomain = "example.com"\nper_minute = 1\n[[delivery.pace]]',
+            ["delivery.pace[2].domain", "a second time"],
+        ),
+        ("[delivery.maildir]", "[delivery.smtp]\nport = 25\n[delivery.maildir]", ["`smtp` and `relay`", "one of them"]),
+        ("discreet = false", 'discreet = false\nsend_window = ["07:00"]', ["newsletter[1].send_window", '"21:00"']),
+        ("discreet = false", 'discreet = false\nsend_window = "always"', ["newsletter[1].send_window", "local times"]),
+        (
+            "discreet = false",
+            'discreet = false\nsend_window = ["07:00", "07:00"]',
+            ["newsletter[1].send_window", "two different"],
+        ),
+        (
+            "discreet = false",
+            'discreet = false\nsend_window = ["07:00", "21:00+01:00"]',
+            ["newsletter[1].send_window", "two different"],
+        ),
+    ],
+)
+def test_a_mistake_about_relays_and_paces_is_told(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
+    (problem,) = _problems(_with_relays(tmp_path, old, new))
+    for part in told:
+        assert part in problem
+
+
+def test_a_newsletter_may_have_hours(tmp_path: Path) -> None:
+    path = _changed(tmp_path, '# send_window = ["07:00", "21:00"]', 'send_window = ["22:30", "06:00"]')
+    first, second, _ = config.load(path).newsletters()
+    assert first.send_window == (time(22, 30), time(6))
+    assert second.send_window is None

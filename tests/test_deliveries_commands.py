@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import sqlite3
 from pathlib import Path
 
+import dkim
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from workshop import NOW, Workshop, open_workshop
 
 LATER = "2026-11-20T21:00:00Z"
@@ -149,3 +153,29 @@ def test_a_database_that_was_put_back_sends_nothing_until_an_operator_says_so(pl
     assert planned.told("deliver", "--now", LATER)["deliveries"] == {"sent": 1}
     assert _mails(planned) == 1, "the same Message-ID, so the same file"
     assert planned.told("deliver", "--now", NEXT_DAY) == {"deliveries": {}, "paused": []}
+
+
+def test_nothing_leaves_outside_of_a_newsletters_hours(planned: Workshop) -> None:
+    planned.change('slug = "daily"', 'slug = "daily"\nsend_window = ["18:00", "20:00"]')
+    assert planned.told("deliver", "--now", NOW)["deliveries"] == {}
+    assert planned.told("deliver", "--now", "2026-11-20T19:00:00Z")["deliveries"] == {"sent": 2}
+
+
+def test_what_leaves_is_signed_where_there_is_a_key(planned: Workshop) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path = planned.folder / "key.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    planned.change("[delivery]\n", '[delivery]\ndkim = { selector = "n2026", key_file = "key.pem" }\n')
+    told = planned.run("deliver", "--now", NOW)
+    assert told.returncode == 2
+    assert b"0600" in told.stderr
+    path.chmod(0o600)
+    assert planned.told("deliver", "--now", NOW)["deliveries"] == {"sent": 2}
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
+    for data in planned.files("var/maildir/new").values():
+        _, begin, rest = data.partition(b"DKIM-Signature:")  # before it stands what a Maildir adds
+        wire = (begin + rest).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        assert dkim.verify(wire, dnsfunc=lambda name, timeout=5: record)

@@ -122,7 +122,7 @@ class App:
         self.delivery = Delivery(
             config=config,
             site=self.site,
-            senders={each.slug: each.from_address for each in self.newsletters},
+            newsletters=self.newsletters,
             tokens=tokens,
             database=database,
         )
@@ -355,8 +355,8 @@ class App:
         digest = self._digest_for_preview(newsletter, period, now)
         reader = Subscriber(id=f"test-{secrets.token_hex(16)}", address=address)  # nobody's, and another each time
         message = make_test(digest, self.site, self.templates, self._outsider(digest.planned, reader, now), choice)
-        with closing(self.delivery.open_transport()) as transport:
-            transport.send(message)
+        with closing(self.delivery.open_transport(now)) as transport:
+            transport.send(self.delivery.signed(message))
         return digest.planned.period
 
     def _outsider(self, planned: PlannedDigest, reader: Subscriber, date: datetime) -> Addressee:

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, time
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 
-from newsletter.config import Config, read_smtp_password
+from newsletter.app.transports import Transports
+from newsletter.config import Config
 from newsletter.deliver import Clerk, Post, Sender
 from newsletter.engine import local
 from newsletter.errors import UsageError
 from newsletter.mail.merge import Addressee, merge
+from newsletter.mail.sign import Signer, load_keys
 from newsletter.model import (
     EVERYTHING,
     Claim,
     DeliveryState,
     Mailing,
     Message,
+    Newsletter,
     Outcome,
     Pause,
     Site,
     scopes_of,
 )
+from newsletter.pacing import Window, opens
 from newsletter.store.control import Control, DeliveryRecord
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Deliveries
@@ -36,8 +41,6 @@ from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.base import Transport
-from newsletter.transports.maildir import Maildir
-from newsletter.transports.smtp import Relay, Smtp
 
 _COPY = (
     "this database is a copy that was put back, or was moved: it may know less than was mailed. "
@@ -46,20 +49,28 @@ _COPY = (
 
 
 class Delivery:
-    """What an `App` can do with deliveries. `senders`: newsletter -> the address that its emails come from."""
+    """What an `App` can do with deliveries. Raises ConfigError where the keys that sign cannot be used."""
 
     def __init__(
-        self, *, config: Config, site: Site, senders: Mapping[str, str], tokens: Tokens, database: Database
+        self,
+        *,
+        config: Config,
+        site: Site,
+        newsletters: Sequence[Newsletter],
+        tokens: Tokens,
+        database: Database,
     ) -> None:
         self._config = config
         self._site = site
-        self._senders = senders
+        self._newsletters = {each.slug: each for each in newsletters}
         self._tokens = tokens
+        self._database = database
         self._deliveries = Deliveries(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
         self._pauses = Pauses(database)
         self._control = Control(database)
+        self._signer = _open_signer(config)
         path = database_path(config.store.url)
         self._generation = Generation(database, None if path is None else path.with_name(f"{path.name}.generation"))
         self._hold = config.delivery.after_crash == "hold"
@@ -80,8 +91,9 @@ class Delivery:
         Raises RelayFailure where it must stop.
         """
         clerk = Clerk(self._post, secrets.token_hex(8), clock)
+        transports = Transports(self._config, self._database, clock)
         counts = local.send_all(
-            lambda _: Sender(self._post, clerk, self.open_transport(), clock),
+            lambda number: Sender(self._post, clerk, transports.open(number, stop.wait), clock),
             senders=senders or self._config.delivery.senders,
             stop=stop,
             told=told,
@@ -174,9 +186,9 @@ class Delivery:
 
     def _named(self, digest: str) -> tuple[str, str]:
         newsletter, _, period = digest.partition("/")
-        if newsletter not in self._senders or not period:
+        if newsletter not in self._newsletters or not period:
             raise UsageError(
-                f'found "{digest}"; right would be NEWSLETTER/PERIOD such as {next(iter(self._senders))}/2026-11-20'
+                f'found "{digest}"; right would be NEWSLETTER/PERIOD such as {next(iter(self._newsletters))}/2026-11-20'
             )
         return newsletter, period
 
@@ -185,29 +197,16 @@ class Delivery:
             return scope
         if "/" in scope:
             return scopes_of(*self._named(scope))[1]
-        if scope not in self._senders:
-            known = ", ".join(self._senders)
+        if scope not in self._newsletters:
+            known = ", ".join(self._newsletters)
             raise UsageError(
                 f'found "{scope}"; right would be all, a newsletter ({known}), NEWSLETTER/PERIOD or domain/NAME'
             )
         return scopes_of(scope, "")[0]
 
-    def open_transport(self) -> Transport:
-        delivery = self._config.delivery
-        if delivery.transport == "maildir":
-            return Maildir(Path(delivery.maildir.folder))
-        smtp = delivery.smtp
-        return Smtp(
-            Relay(
-                host=smtp.host,
-                port=smtp.port,
-                security=smtp.security,
-                username=smtp.username,
-                password=read_smtp_password(self._config),
-                helo_name=smtp.helo_name,
-                ca_file=Path(smtp.ca_file) if smtp.ca_file else None,
-            )
-        )
+    def open_transport(self, now: datetime) -> Transport:
+        """A way out for a single message."""
+        return Transports(self._config, self._database, lambda: now).open()
 
     @cached_property
     def _post(self) -> Post:
@@ -221,6 +220,19 @@ class Delivery:
             max_age=self._config.delivery.max_age,
             pauses=self._pauses,
             hold=self._hold,
+            closed=self._closed,
+        )
+
+    def signed(self, message: Message) -> Message:
+        """As it leaves: with a DKIM signature, where there is a key."""
+        return message if self._signer is None else replace(message, data=self._signer.sign(message.data))
+
+    def _closed(self, now: datetime) -> frozenset[str]:
+        """The scopes of newsletters that are outside of their hours."""
+        return frozenset(
+            scopes_of(each.slug, "")[0]
+            for each in self._newsletters.values()
+            if each.send_window is not None and opens(_window(*each.send_window), each.zone, now) > now
         )
 
     def _merge(self, mailing: Mailing, claim: Claim) -> Message:
@@ -231,7 +243,17 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        return merge(mailing, addressee, site=self._site, sender=self._senders[mailing.newsletter])
+        message = merge(mailing, addressee, site=self._site, sender=self._newsletters[mailing.newsletter].from_address)
+        return self.signed(message)
+
+
+def _window(start: time, end: time) -> Window:
+    return Window(start=start, end=end)
+
+
+def _open_signer(config: Config) -> Signer | None:
+    dkim = config.delivery.dkim
+    return None if dkim is None else Signer(config.signing_domain, load_keys(dkim.files()))
 
 
 def database_path(url: str) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter import __version__
-from newsletter.cli import articles, check, deliveries, operate, preview, subscribers
+from newsletter.cli import articles, check, deliveries, doctor, operate, preview, subscribers
 from newsletter.cli.base import Group
 
 
@@ -31,6 +31,8 @@ for command in (
     operate.status,
     preview.preview,
     check.check,
+    doctor.doctor,
+    doctor.dkim,
     subscribers.subscribers,
 ):
     main.add_command(command)

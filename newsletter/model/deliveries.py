@@ -125,13 +125,15 @@ class Settled:
 class Terms:
     """How claims are taken: under whose name, for how long, how an address's key is made.
 
-    `hold`: what a crash left open is left for an operator (`unknown`) instead of being sent again.
+    `hold`: what a crash left open is left for an operator (`unknown`) instead of being sent again. `closed`: the scopes
+    of newsletters that are outside of their hours.
     """
 
     owner: str
     lease: timedelta
     address_key: Callable[[str], str]
     hold: bool = False
+    closed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,7 +73,8 @@ class Newsletter:
     """A series of digests: how often, where on the clock, for whom, and which articles.
 
     `min_credibility` is a number of 5; an article without a rating passes unless `require_rating`.
-    `full_items` articles are shown whole, the next `title_items` as titles only.
+    `full_items` articles are shown whole, the next `title_items` as titles only. `send_window`: the local hours, from and
+    to, outside of which its email waits.
     """
 
     slug: str
@@ -93,6 +94,7 @@ class Newsletter:
     require_rating: bool = False
     catch_up: CatchUp = CatchUp.COALESCE
     discreet: bool = False
+    send_window: tuple[time, time] | None = None
 
     @property
     def mail_domain(self) -> str:

@@ -231,7 +231,7 @@ def _claims(connection: Connection, wanted: int, terms: Terms, now: datetime) ->
     if EVERYTHING in paused:
         return ()
     claims: list[Claim] = []
-    for queue, values in _queues(connection, paused, now):
+    for queue, values in _queues(connection, paused.keys() | terms.closed, now):
         while len(claims) < wanted:
             rows = connection.execute(queue, values | {"most": wanted - len(claims)}).all()
             if not rows:
@@ -283,11 +283,11 @@ _OPEN = (
 
 
 def _queues(
-    connection: Connection, paused: Mapping[str, Pause], now: datetime
+    connection: Connection, paused: Collection[str], now: datetime
 ) -> Iterator[tuple[Select[tuple[Any, ...]], dict[str, Any]]]:
     """What may be claimed, most pressing first: expired leases, deferred rows whose time has come, what waits."""
     open_ones = connection.execute(_OPEN).all()
-    going = [row.id for row in open_ones if paused.keys().isdisjoint(scopes_of(row.newsletter, row.period))]
+    going = [row.id for row in open_ones if set(paused).isdisjoint(scopes_of(row.newsletter, row.period))]
     if len(going) == len(open_ones):
         yield from ((queue, {"now": now}) for queue in _QUEUES)
     else:

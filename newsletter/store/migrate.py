@@ -22,12 +22,17 @@ def config(connection: Connection | None = None) -> Config:
     return made
 
 
+def revisions() -> frozenset[str]:
+    """Every version of the database that this program knows."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(config()).walk_revisions())
+
+
 def migrate(connection: Connection) -> None:
     """Run every migration that is missing, inside the transaction of `connection`.
 
     Raises StoreError where the database is of a version that this program does not know.
     """
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    known = revisions()
     found = MigrationContext.configure(connection).get_current_revision()
     if found is not None and found not in known:
         raise StoreError(

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.pacing import Circuit, Limit, Pace, SlowDown
-from newsletter.store.database import Database, insert_new, upsert_all
+from newsletter.store.database import Database, upsert_all
 from newsletter.store.schema import pace as table
 
 
@@ -44,9 +45,8 @@ class Paces:
         """The paces of `scopes`, which nobody else can change before `connection`'s transaction ends."""
         found = {}
         for scope in sorted(scopes):  # in one order everywhere, so that two of us never wait for each other
-            insert_new(connection, table, _values(scope, Pace()))  # a row that is not there cannot be locked
-            row = connection.execute(select(table).where(table.c.scope == scope).with_for_update()).one()
-            found[scope] = self._pace_of(row)
+            _hold(connection, scope)
+            found[scope] = self._pace_of(connection.execute(select(table).where(table.c.scope == scope)).one())
         return found
 
     def change(self, scope: str, step: Callable[[Pace], Pace]) -> Pace:
@@ -66,9 +66,16 @@ class Paces:
             slow_down=None if slowed_at is None else SlowDown(per_minute=row.slowed_to, at=slowed_at),
             arrival=row.arrival,
             day=row.day,
-            count=row.count,
+            reserved=row.reserved,
             circuit=Circuit(failures=row.failures, until=row.closed_until),
         )
+
+
+def _hold(connection: Connection, scope: str) -> None:
+    """Lock the scope's row. One that is not there cannot be locked, so it is made, in the same step."""
+    new = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = new(table).values(_values(scope, Pace()))
+    connection.execute(insert.on_conflict_do_update(index_elements=["scope"], set_={"scope": scope}))
 
 
 def _forget(connection: Connection, scopes: Collection[str]) -> None:
@@ -83,7 +90,7 @@ def _values(scope: str, pace: Pace) -> dict[str, Any]:
         "slowed_at": None if pace.slow_down is None else pace.slow_down.at,
         "arrival": pace.arrival,
         "day": pace.day,
-        "count": pace.count,
+        "reserved": pace.reserved,
         "failures": pace.circuit.failures,
         "closed_until": pace.circuit.until,
     }

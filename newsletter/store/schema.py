@@ -407,7 +407,7 @@ pace = Table(
     Column("slowed_at", UtcDateTime),
     Column("arrival", UtcDateTime),
     Column("day", Date),
-    Column("count", Integer, nullable=False),
+    Column("reserved", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("closed_until", UtcDateTime),
 )

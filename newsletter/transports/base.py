@@ -158,14 +158,22 @@ def _blames_sender(code: int, text: str, enhanced: str | None, stage: Stage) -> 
 
 
 def _wire_problem(data: bytes) -> str:
-    lines = data.split(b"\r\n")
-    breaks = len(lines) - 1
-    if data.count(b"\r") != breaks or data.count(b"\n") != breaks:
+    if not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
         return "a line break that is not CRLF (RFC 5321 2.3.8)"
-    if lines[-1]:
+    if data and not data.endswith(b"\n"):
         return "the last line does not end in CRLF"
     if b"\0" in data:
         return "a NUL byte"
-    if max(map(len, lines)) > _LONGEST_LINE:
+    if _has_long_line(data):
         return f"a line of more than {_LONGEST_LINE} octets (RFC 5322 2.1.1)"
     return ""
+
+
+def _has_long_line(data: bytes) -> bool:
+    """Looks only as often as the longest line that is allowed would fit in."""
+    begin, end = 0, len(data)
+    while end - begin > _LONGEST_LINE + 2:
+        begin = data.rfind(b"\n", begin, begin + _LONGEST_LINE + 2) + 1
+        if not begin:
+            return True
+    return False

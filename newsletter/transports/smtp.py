@@ -16,9 +16,10 @@ import socket
 import ssl
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -84,6 +85,16 @@ class Relay:
             yield f"helo_name: a host name or an address in brackets is required, not {self.helo_name!r}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """How a relay received us. `tls` names the version, None in clear; `certificate_until` is when its certificate ends."""
+
+    tls: str | None
+    certificate_until: datetime | None
+    logged_in: bool
+    extensions: frozenset[str]
+
+
 class Smtp:
     """Sends through one relay. It connects at the first message and keeps the connection for the next ones."""
 
@@ -100,9 +111,26 @@ class Smtp:
         """
         require_sendable(message)
         deadline = time.monotonic() + self._relay.timeouts.message
-        session = self._begin(message, deadline)
+        if self._session is not None:
+            if self._session.usable():
+                with suppress(_Stale):
+                    return self._again(self._session, message, deadline)
+            self.close()
+        session = self._session = _Session(self._relay, deadline)
         with self._failures(session):
-            _hand_over(session, message)
+            session.open(self._context)
+            _transact(session, message)
+        return None
+
+    def call(self) -> Reception:
+        """Connects, secures the connection, logs in and says goodbye: no message is begun. Raises as `send` does."""
+        self.close()
+        session = self._session = _Session(self._relay, time.monotonic() + self._relay.timeouts.message)
+        with self._failures(session):
+            session.open(self._context)
+            reception = session.reception()
+        self.close()
+        return reception
 
     def close(self) -> None:
         """Says goodbye (RFC 5321 4.1.1.10), but does not wait long for the answer."""
@@ -112,31 +140,17 @@ class Smtp:
                 session.leave()
             session.close()
 
-    def _begin(self, message: Message, deadline: float) -> _Session:
-        """A session in which the relay has accepted MAIL FROM: the one at hand if it still works, else a new one."""
-        if self._session is not None:
-            if self._session.usable():
-                with suppress(_Stale):
-                    return self._again(self._session, message, deadline)
-            self.close()
-        session = self._session = _Session(self._relay, deadline)
-        with self._failures(session):
-            session.open(self._context)
-            _mail_from(session, message)
-        return session
-
-    def _again(self, session: _Session, message: Message, deadline: float) -> _Session:
+    def _again(self, session: _Session, message: Message, deadline: float) -> None:
         """Relays close a connection when they like, by silence or by 421: that is no failure, nothing was begun."""
         session.deadline = deadline
         try:
             with self._failures(session):
                 session.reset()
-                _mail_from(session, message)
+                _transact(session, message)
         except TemporaryFailure as failure:
-            if failure.code in {None, 421} or session.stage is Stage.CONNECT:
+            if session.stage is Stage.CONNECT or (session.stage is Stage.MAIL and failure.code in {None, 421}):
                 raise _Stale from failure
             raise
-        return session
 
     @contextmanager
     def _failures(self, session: _Session) -> Iterator[None]:
@@ -194,6 +208,19 @@ class _Session(smtplib.SMTP):
             self.greet()
         if relay.username is not None and relay.password is not None:
             self._log_in(relay.username, relay.password)
+
+    def reception(self) -> Reception:
+        sock = self._socket()
+        secure = sock if isinstance(sock, ssl.SSLSocket) else None
+        until = (secure.getpeercert() or {}).get("notAfter") if secure is not None else None
+        return Reception(
+            tls=None if secure is None else secure.version(),
+            certificate_until=datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC)
+            if isinstance(until, str)
+            else None,
+            logged_in=self._relay.username is not None,
+            extensions=frozenset(self.esmtp_features),
+        )
 
     def enter(self, stage: Stage, seconds: float) -> None:
         """A new step begins, with so much time of its own."""
@@ -312,25 +339,54 @@ class _Session(smtplib.SMTP):
             raise RelayFailure(f"AUTH: PLAIN or LOGIN is needed, the relay offers {' '.join(offered) or 'none'}")
 
 
-def _mail_from(session: _Session, message: Message) -> None:
-    session.enter(Stage.MAIL, session.times.command)
+def _transact(session: _Session, message: Message) -> None:
+    """One message. Where the relay allows it, what needs no answer first goes out at once (RFC 2920)."""
+    times = session.times
     options = tuple(_options(session, message))
     session.in_transaction = True
-    session.expect(2, session.docmd("MAIL", " ".join((f"FROM:<{_path(message.sender)}>", *options))))
-
-
-def _hand_over(session: _Session, message: Message) -> None:
-    times = session.times
-    session.enter(Stage.RCPT, times.command)
-    session.expect(2, session.docmd("RCPT", f"TO:<{_path(message.recipient)}>"))
-    session.enter(Stage.DATA, times.data)
-    session.expect(3, session.docmd("DATA"))
+    steps = (
+        (Stage.MAIL, times.command, 2, " ".join((f"MAIL FROM:<{_path(message.sender)}>", *options))),
+        (Stage.RCPT, times.command, 2, f"RCPT TO:<{_path(message.recipient)}>"),
+        (Stage.DATA, times.data, 3, "DATA"),
+    )
+    if session.has_extn("pipelining"):
+        _ask_at_once(session, steps)
+    else:
+        for stage, seconds, wanted, command in steps:
+            session.enter(stage, seconds)
+            session.expect(wanted, session.docmd(command))
     session.enter(Stage.DATA, times.block)
     session.send(_stuffed(message.data))
     session.enter(Stage.DOT, times.dot)
     reply = session.getreply()
     session.in_transaction = False
     session.expect(2, reply)
+
+
+def _ask_at_once(session: _Session, steps: Sequence[tuple[Stage, float, int, str]]) -> None:
+    """The first refusal counts, but the answers after it have to be heard, or the dialogue falls out of step."""
+    session.enter(*steps[0][:2])
+    session.send("".join(f"{command}\r\n" for *_, command in steps))
+    for place, (stage, seconds, wanted, _) in enumerate(steps):
+        session.enter(stage, seconds)
+        reply = session.getreply()
+        if reply[0] // 100 != wanted:
+            if 400 <= reply[0] <= 599 and reply[0] != 421:
+                _hear_out(session, len(steps) - place - 1)
+                session.stage = stage
+            session.expect(wanted, reply)
+
+
+def _hear_out(session: _Session, replies: int) -> None:
+    """Read the answers that are still to come. A relay that takes DATA without a recipient gets an empty message for
+    nobody (RFC 2920 3.1).
+    """
+    code = 0
+    for _ in range(replies):
+        code = session.getreply()[0]
+    if code == 354:
+        session.send(".\r\n")
+        session.getreply()
 
 
 def _options(session: _Session, message: Message) -> Iterator[str]:
@@ -364,8 +420,8 @@ def _path(address: str) -> str:
 
 def _stuffed(data: bytes) -> bytes:
     """With the transparency of RFC 5321 4.5.2 and the final dot."""
-    stuffed = data.replace(b"\r\n.", b"\r\n..")
-    return (b"." + stuffed if data.startswith(b".") else stuffed) + b".\r\n"
+    stuffed = data.replace(b"\r\n.", b"\r\n..") if b"\r\n." in data else data
+    return b".%b.\r\n" % stuffed if data.startswith(b".") else stuffed + b".\r\n"
 
 
 def _in_step(failure: TransportError, stage: Stage) -> bool:

@@ -6,19 +6,22 @@ import importlib
 import inspect
 import mailbox
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from fault_server import FaultServer
 
 from newsletter import transports
-from newsletter.errors import PermanentFailure, RelayFailure, TemporaryFailure
+from newsletter.errors import PermanentFailure, RelayFailure, StoreError, TemporaryFailure
 from newsletter.model import Message
+from newsletter.pacing import Pace
 from newsletter.transports.base import Transport
 from newsletter.transports.maildir import Maildir
+from newsletter.transports.relays import RelayBoard, Relays, Route
 from newsletter.transports.smtp import Relay, Smtp
 
 _DATA = (
@@ -80,7 +83,37 @@ def _smtp(_folder: Path) -> Iterator[_Rig]:
         transport.close()
 
 
-_RIGS: dict[str, Callable[[Path], AbstractContextManager[_Rig]]] = {"maildir": _maildir, "smtp": _smtp}
+@contextmanager
+def _relays(folder: Path) -> Iterator[_Rig]:
+    """The first relay never works, so every message goes by the second."""
+    with FaultServer() as gone:
+        pass
+    with _smtp(folder) as rig:
+        routes = (
+            Route(name="gone", open=lambda: Smtp(Relay(host="127.0.0.1", port=gone.port, security="none"))),
+            Route(name="there", open=lambda: rig.transport),
+        )
+        transport, broken = (
+            Relays(some, RelayBoard([route.name for route in some], _NoStore()), clock=lambda: datetime.now(UTC))
+            for some in (routes, routes[:1])
+        )
+        yield replace(rig, transport=transport, broken=broken)
+        transport.close()
+
+
+class _NoStore:
+    def load(self) -> Mapping[str, Pace]:
+        return {}
+
+    def change(self, scope: str, step: Callable[[Pace], Pace]) -> Pace:
+        raise StoreError
+
+
+_RIGS: dict[str, Callable[[Path], AbstractContextManager[_Rig]]] = {
+    "maildir": _maildir,
+    "relays": _relays,
+    "smtp": _smtp,
+}
 _MODULES = sorted(module.name for module in pkgutil.iter_modules(transports.__path__) if module.name != "base")
 
 

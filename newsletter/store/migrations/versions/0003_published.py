@@ -121,7 +121,7 @@ def upgrade() -> None:
         sa.Column("slowed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("arrival", sa.DateTime(timezone=True), nullable=True),
         sa.Column("day", sa.Date(), nullable=True),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("reserved", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("closed_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("scope", name="pk_pace"),

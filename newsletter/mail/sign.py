@@ -1,0 +1,297 @@
+"""DKIM signatures (RFC 6376) over finished messages: RSA (RFC 8301), and Ed25519 beside it if wanted (RFC 8463).
+
+What is signed is the message as it leaves, so nothing may touch it afterwards. A signature's time is the message's own
+Date, and both kinds of signature are deterministic: the same message gives the same bytes, also at a second attempt.
+
+`relaxed/relaxed` survives what relays do to white space. There is no `l=`, which would let anybody add to a message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import cached_property, lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from newsletter.config import read_private
+from newsletter.errors import ConfigError, MailError
+
+#: Named once more than they are there, so that nobody can add one, not even where there is none (RFC 6376 8.15).
+_SEALED = (
+    b"From",
+    b"To",
+    b"Cc",
+    b"Subject",
+    b"Date",
+    b"Reply-To",
+    b"Content-Type",
+    b"List-Unsubscribe",
+    b"List-Unsubscribe-Post",
+)
+#: The same where they are there; where they are not, a relay or a mailing list on the way may have reason to add them.
+_SEALED_IF_THERE = (
+    b"Message-ID",
+    b"MIME-Version",
+    b"Content-Transfer-Encoding",
+    b"List-Id",
+    b"Feedback-ID",
+    b"Auto-Submitted",
+)
+_RSA_BITS = (2048, 4096)  #: RFC 8301 3.2: 2048 should be used, and verifiers need not take more than 4096
+_LINE = 72
+_FORMS = 32  #: of headers: which fields are there, and how often
+_BLOCKS = 512  #: of some 4 KB each, of which most are the same in all messages of a mailing
+_FIELD_ENDS = re.compile(rb"\r\n(?![ \t])")
+_WHITE_SPACE = re.compile(rb"[ \t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A private key: RSA or Ed25519. It never shows itself."""
+
+    private: RSAPrivateKey | Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """What `k=` of the DNS record says: `rsa` or `ed25519`."""
+        return "rsa" if isinstance(self.private, RSAPrivateKey) else "ed25519"
+
+    @property
+    def public(self) -> str:
+        """What `p=` of the DNS record says (RFC 6376 3.6.1, RFC 8463 4)."""
+        key = self.private.public_key()
+        if isinstance(self.private, RSAPrivateKey):
+            return b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+        return b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+
+    @property
+    def pem(self) -> str:
+        """The private key itself, for its file."""
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    def sign(self, digest: bytes) -> bytes:
+        """The signature of a SHA-256 hash."""
+        if isinstance(self.private, RSAPrivateKey):
+            return self.private.sign(digest, PKCS1v15(), Prehashed(SHA256()))
+        return self.private.sign(digest)
+
+
+def make_key(kind: str) -> Key:
+    """A new key of kind `rsa` (2048 bits) or `ed25519`."""
+    if kind == "rsa":
+        return Key(generate_private_key(public_exponent=65537, key_size=_RSA_BITS[0]))
+    return Key(Ed25519PrivateKey.generate())
+
+
+def load_keys(files: Mapping[str, Path]) -> dict[str, Key]:
+    """Selector -> key, from selector -> PEM file of mode 0600.
+
+    Raises ConfigError for files that are not such, for RSA keys of another length than 2048 to 4096 bits, and unless
+    there is one RSA key: many receivers know no other kind (RFC 8463 has no deadline).
+    """
+    keys = {selector: load_key(path) for selector, path in files.items()}
+    kinds = [key.kind for key in keys.values()]
+    if kinds.count("rsa") != 1 or kinds.count("ed25519") > 1:
+        found = " and ".join(kinds) or "none"
+        raise ConfigError(
+            f"delivery.dkim: found keys of kind {found}; it should be one RSA key, and one Ed25519 at most"
+        )
+    return keys
+
+
+def load_key(path: Path) -> Key:
+    """The key in a PEM file of mode 0600. Raises ConfigError as `load_keys` does."""
+    text = read_private(path, "delivery.dkim")
+    remedy = "it should be a private key in PEM form without a password, as `newsletter dkim` makes it"
+    try:
+        private = load_pem_private_key(text.encode(), password=None)
+    except TypeError:
+        raise ConfigError(f"delivery.dkim: {path} asks for a password; {remedy}") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ConfigError(f"delivery.dkim: {path} is not a key that can be read; {remedy}") from None
+    if not isinstance(private, RSAPrivateKey | Ed25519PrivateKey):
+        raise ConfigError(f"delivery.dkim: {path} is neither an RSA nor an Ed25519 key; {remedy}")
+    if isinstance(private, RSAPrivateKey) and not _RSA_BITS[0] <= private.key_size <= _RSA_BITS[1]:
+        raise ConfigError(
+            f"delivery.dkim: {path} is an RSA key of {private.key_size} bits; "
+            f"it should have {_RSA_BITS[0]} to {_RSA_BITS[1]} (RFC 8301)"
+        )
+    return Key(private)
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Signs for one domain. It never changes, and any number of threads may share it.
+
+    `domain` is `d=`: the domain of From or one above it, else DMARC does not count the signatures. `keys`: selector ->
+    key; the order is that of the signatures.
+    """
+
+    domain: str
+    keys: Mapping[str, Key]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", MappingProxyType(dict(self.keys)))
+
+    def sign(self, data: bytes) -> bytes:
+        """The whole message, with its signatures in front.
+
+        `data` is in wire form, as transports require. Raises MailError unless it has exactly one From and one Date.
+        """
+        head, blank, body = data.partition(b"\r\n\r\n")
+        if not blank:
+            raise MailError("DKIM: the message has no empty line after its header")
+        header = _Header.of(head)
+        time, hashed = header.time, _line(b64encode(_body_hash(body)))
+        return b"".join((*(self._field(selector, key, header, time, hashed) for selector, key in self._keys), data))
+
+    @cached_property
+    def _keys(self) -> tuple[tuple[bytes, Key], ...]:
+        """What stands first in each signature's field, with the key."""
+        return tuple(
+            (f"v=1; a={key.kind}-sha256; c=relaxed/relaxed;\r\n d={self.domain}; s={selector};".encode(), key)
+            for selector, key in self.keys.items()
+        )
+
+    @staticmethod
+    def _field(begin: bytes, key: Key, header: _Header, time: int, body_hash: bytes) -> bytes:
+        unsigned = b"%b t=%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (begin, time, header.names, body_hash)
+        signed = header.canonical + b"dkim-signature:" + unsigned.replace(b"\r\n", b"")
+        signature = b64encode(key.sign(hashlib.sha256(signed).digest()))
+        return b"DKIM-Signature: %b%b\r\n" % (unsigned, _line(signature))
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What of a message's header is signed. `names` is the value of `h=`, `canonical` what is hashed (RFC 6376 3.4.2)."""
+
+    names: bytes
+    canonical: bytes
+    time: int
+
+    @staticmethod
+    def of(head: bytes) -> _Header:
+        there = _fields(head)
+        named = tuple(_named(there))
+        for name in (b"from", b"date"):
+            if len(there.get(name, ())) != 1:
+                raise MailError(f"DKIM: the message has not exactly one field {name.decode().capitalize()}")
+        return _Header(
+            names=_list(named),
+            canonical=b"".join(line for name, _ in named for line in reversed(there.get(name.lower(), ()))),
+            time=_time(there[b"date"][0].partition(b":")[2]),
+        )
+
+
+def _named(there: Mapping[bytes, list[bytes]]) -> Iterator[tuple[bytes, int]]:
+    """Each name that is signed, and how often its field is there."""
+    for name in _SEALED:
+        yield name, len(there.get(name.lower(), ()))
+    for name in _SEALED_IF_THERE:
+        if name.lower() in there:
+            yield name, len(there[name.lower()])
+
+
+def _fields(head: bytes) -> dict[bytes, list[bytes]]:
+    """Name in lower case -> its fields in relaxed form, from the top."""
+    there: dict[bytes, list[bytes]] = {}
+    for each in _FIELD_ENDS.split(head):
+        name, colon, value = each.partition(b":")
+        name = name.rstrip(b" \t").lower()
+        if not colon or not name:
+            raise MailError("DKIM: a line of the header is not a field")
+        there.setdefault(name, []).append(b"%b:%b\r\n" % (name, relaxed_value(value)))
+    return there
+
+
+def relaxed_value(value: bytes) -> bytes:
+    """A field's value as RFC 6376 3.4.2 says: on one line, each run of white space one space, none around it."""
+    line = value.replace(b"\r\n", b"")
+    if b"  " in line or b"\t" in line:
+        line = _WHITE_SPACE.sub(b" ", line)
+    return line.strip(b" ")
+
+
+def relaxed_body(body: bytes, block: int = 4096) -> bytes:
+    """A body as RFC 6376 3.4.4 says: runs of white space are one space, none ends a line, no empty lines end it.
+
+    It is done by blocks of whole lines, because most messages share most of them with the last one.
+    """
+    relaxed, start = [], 0
+    while start < len(body):
+        end = body.find(b"\r\n", start + block) + 2
+        end = end if end > 1 else len(body)
+        relaxed.append(_relaxed_lines(body[start:end]))
+        start = end
+    return _without_empty_end(b"".join(relaxed))
+
+
+@lru_cache(_BLOCKS)
+def _relaxed_lines(lines: bytes) -> bytes:
+    """Searching for two octets and cutting there is many times as fast as a regular expression over everything."""
+    first, *rest = lines.replace(b"\t", b" ").split(b"  ")
+    if rest:
+        first = b" ".join((first, *filter(None, (part.lstrip(b" ") for part in rest))))
+    return first.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+
+
+def _without_empty_end(body: bytes) -> bytes:
+    """With exactly one line end at the end, or nothing at all."""
+    end = len(body)
+    while body.endswith(b"\r\n", 0, end):
+        end -= 2
+    return body[:end] + b"\r\n" if end else b""
+
+
+def _body_hash(body: bytes) -> bytes:
+    return hashlib.sha256(relaxed_body(body)).digest()
+
+
+def _time(date: bytes) -> int:
+    """Seconds since 1970. A zone of -0000 says that it is UTC (RFC 5322 3.3)."""
+    try:
+        moment = parsedate_to_datetime(date.decode("ascii"))
+        seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise MailError("DKIM: the message's Date cannot be read") from None
+    if seconds < 0:
+        raise MailError("DKIM: the message's Date is before 1970")
+    return seconds
+
+
+@lru_cache(_FORMS)
+def _list(named: tuple[tuple[bytes, int], ...]) -> bytes:
+    """The value of `h=`: each name once more than its field is there, over several lines."""
+    lines, line = [], b""
+    for name, times in named:
+        for _ in range(times + 1):
+            if len(line) + len(name) > _LINE:
+                lines.append(line)
+                line = b""
+            line += name + b":"
+    return b"\r\n ".join((*lines, line[:-1]))
+
+
+def _line(text: bytes) -> bytes:
+    """Base64 over several lines; white space in it does not count (RFC 6376 3.5)."""
+    return b"\r\n ".join(text[start : start + _LINE] for start in range(0, len(text), _LINE))
