@@ -111,10 +111,10 @@ def _make(path: Path, kind: str) -> bool:
     from newsletter.mail.sign import make_key
 
     try:
+        if os.path.lexists(path):
+            return False
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return False
     except OSError as error:
         raise ConfigError(f"delivery.dkim: {path} cannot be made ({error.strerror})") from None
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

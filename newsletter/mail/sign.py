@@ -121,6 +121,8 @@ def load_keys(files: Mapping[str, Path]) -> dict[str, Key]:
 
 def load_key(path: Path) -> Key:
     """The key in a PEM file of mode 0600. Raises ConfigError as `load_keys` does."""
+    if not path.exists():
+        raise ConfigError(f"delivery.dkim: {path} is not there; `newsletter dkim` makes it")
     text = read_private(path, "delivery.dkim")
     remedy = "it should be a private key in PEM form without a password, as `newsletter dkim` makes it"
     try:

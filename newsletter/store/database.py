@@ -120,7 +120,7 @@ def wrapped_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (SQLAlchemyError, UnicodeEncodeError) as error:
+    except (SQLAlchemyError, sqlite3.Error, UnicodeEncodeError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StoreError(f"database: {reason or type(error).__name__}") from error
 

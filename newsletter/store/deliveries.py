@@ -7,9 +7,10 @@ claim alone. So after a crash every question is open in the ledger, and none is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -44,6 +45,7 @@ from newsletter.store import schema
 from newsletter.store.database import Database
 from newsletter.store.digests import READY, SENDING
 from newsletter.store.pauses import standing
+from newsletter.store.rows import Hot
 from newsletter.store.schema import delivery as table
 
 
@@ -155,6 +157,9 @@ def events_of(connection: Connection, delivery_id: int) -> tuple[DeliveryEvent, 
     return tuple(DeliveryEvent(at=row.at, kind=row.kind, code=row.code, enhanced=row.enhanced) for row in rows)
 
 
+_Queue = Callable[[Connection, Mapping[str, Any]], Sequence[Any]]
+
+
 class _LostClaimError(Exception):
     """One of several results belongs to a claim that was lost; what was written is rolled back."""
 
@@ -167,7 +172,7 @@ def _require_end(outcome: Outcome) -> None:
 
 
 #: A claim is known by its owner and by the attempt that it was taken for. What was once in doubt stays marked so.
-_END = (
+_END = Hot(
     update(table)
     .where(
         table.c.id == bindparam("claim_id"),
@@ -207,13 +212,13 @@ def _record(connection: Connection, settled: Sequence[Settled], now: datetime) -
     """Write down every result. Raises _LostClaimError, before any event is written, where one does not count."""
     if not settled:
         return
-    if connection.execute(_END, [_end_of(one, now) for one in settled]).rowcount != len(settled):
+    if _END.each(connection, [_end_of(one, now) for one in settled]) != len(settled):
         raise _LostClaimError
     _note_all(connection, [_result(one, now) for one in settled])
 
 
 def _recorded(connection: Connection, one: Settled, now: datetime) -> bool:
-    if connection.execute(_END, _end_of(one, now)).rowcount == 0:
+    if _END.each(connection, [_end_of(one, now)]) == 0:
         return False
     _note_all(connection, [_result(one, now)])
     return True
@@ -233,7 +238,7 @@ def _claims(connection: Connection, wanted: int, terms: Terms, now: datetime) ->
     claims: list[Claim] = []
     for queue, values in _queues(connection, paused.keys() | terms.closed, now):
         while len(claims) < wanted:
-            rows = connection.execute(queue, values | {"most": wanted - len(claims)}).all()
+            rows = queue(connection, values | {"most": wanted - len(claims)})
             if not rows:
                 break
             claims += _take(connection, rows, terms, paused, now)
@@ -272,30 +277,32 @@ _COME = (table.c.state == DeliveryState.DEFERRED.value, table.c.next_at <= _NOW)
 _WAITING = (table.c.state == DeliveryState.PENDING.value, table.c.digest_id == bindparam("digest"))
 _GOING = table.c.digest_id.in_(bindparam("going", expanding=True))
 
-_QUEUES = (_queue(*_EXPIRED), _queue(*_COME))
+_QUEUES = (Hot(_queue(*_EXPIRED)), Hot(_queue(*_COME)))
 _QUEUES_OF_SOME = (_queue(*_EXPIRED, _GOING), _queue(*_COME, _GOING))
-_QUEUE_OF_ONE = _queue(*_WAITING)
-_OPEN = (
+_QUEUE_OF_ONE = Hot(_queue(*_WAITING))
+_OPEN = Hot(
     select(schema.digest.c.id, schema.digest.c.newsletter, schema.digest.c.period)
-    .where(schema.digest.c.state.in_((READY, SENDING)))
+    .where(or_(schema.digest.c.state == READY, schema.digest.c.state == SENDING))
     .order_by(schema.digest.c.due_at, schema.digest.c.id)
 )
 
 
-def _queues(
-    connection: Connection, paused: Collection[str], now: datetime
-) -> Iterator[tuple[Select[tuple[Any, ...]], dict[str, Any]]]:
+def _queues(connection: Connection, paused: Collection[str], now: datetime) -> Iterator[tuple[_Queue, dict[str, Any]]]:
     """What may be claimed, most pressing first: expired leases, deferred rows whose time has come, what waits."""
-    open_ones = connection.execute(_OPEN).all()
+    open_ones = _OPEN.all(connection)
     going = [row.id for row in open_ones if set(paused).isdisjoint(scopes_of(row.newsletter, row.period))]
     if len(going) == len(open_ones):
-        yield from ((queue, {"now": now}) for queue in _QUEUES)
+        yield from ((queue.all, {"now": now}) for queue in _QUEUES)
     else:
-        yield from ((queue, {"now": now, "going": going}) for queue in _QUEUES_OF_SOME)
-    yield from ((_QUEUE_OF_ONE, {"digest": number}) for number in going)
+        yield from ((partial(_found, queue), {"now": now, "going": going}) for queue in _QUEUES_OF_SOME)
+    yield from ((_QUEUE_OF_ONE.all, {"digest": number}) for number in going)
 
 
-_CLAIMED = (
+def _found(queue: Select[tuple[Any, ...]], connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+    return connection.execute(queue, dict(values)).all()
+
+
+_CLAIMED = Hot(
     update(table)
     .where(table.c.id == bindparam("row_id"))
     .values(
@@ -328,7 +335,7 @@ def _take(
             events.append(_event(row.id, aside.kind, now))
             _set_aside(connection, row.id, aside, doubt=expired)
     if taken:
-        connection.execute(_CLAIMED, [_claimed(claim, rows) for claim in taken])
+        _CLAIMED.each(connection, [_claimed(claim, rows) for claim in taken])
         _begin_sending(connection, rows)
     _note_all(connection, events)
     return taken
@@ -411,12 +418,20 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime) -> Claim:
 def _event(
     number: int, kind: str, now: datetime, *, code: int | None = None, enhanced: str | None = None
 ) -> dict[str, Any]:
-    return {"delivery_id": number, "at": now, "kind": kind, "code": code, "enhanced": enhanced}
+    return {"number": number, "moment": now, "what": kind, "reply": code, "status": enhanced}
 
 
 def _note_all(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
     if events:
-        connection.execute(_NOTE, events)
+        _NOTE.each(connection, events)
 
 
-_NOTE = insert(schema.delivery_event)
+_NOTE = Hot(
+    insert(schema.delivery_event).values(
+        delivery_id=bindparam("number"),
+        at=bindparam("moment"),
+        kind=bindparam("what"),
+        code=bindparam("reply"),
+        enhanced=bindparam("status"),
+    )
+)

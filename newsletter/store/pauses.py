@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, or_, select
 
 from newsletter.model import Pause
 from newsletter.store.database import Database, upsert
+from newsletter.store.rows import Hot
 from newsletter.store.schema import pause as table
 
 
@@ -50,13 +51,13 @@ class Pauses:
 
 def standing(connection: Connection, now: datetime) -> dict[str, Pause]:
     """Scope -> its pause, for those that have not run out."""
-    return {row.scope: _pause_of(row) for row in connection.execute(_STANDING, {"now": now})}
+    return {row.scope: _pause_of(row) for row in _STANDING.all(connection, {"now": now})}
 
 
-_STANDING = select(table).where(
-    or_(table.c.until.is_(None), table.c.until > bindparam("now", type_=table.c.until.type))
+_STANDING = Hot(
+    select(table).where(or_(table.c.until.is_(None), table.c.until > bindparam("now", type_=table.c.until.type)))
 )
 
 
 def _pause_of(row: Row[Any]) -> Pause:
-    return Pause(scope=row.scope, reason=row.reason, at=row.at, until=row.until, automatic=row.automatic)
+    return Pause(scope=row.scope, reason=row.reason, at=row.at, until=row.until, automatic=bool(row.automatic))

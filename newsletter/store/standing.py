@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +48,6 @@ def _standing(connection: Connection) -> Standing:
 
 def _reading(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        read_only = f"{Path(str(url.database)).absolute().as_uri()}?mode=ro&uri=true"
-        return create_engine(f"sqlite:///{read_only}", hide_parameters=True)
+        place = f"{Path(str(url.database)).absolute().as_uri()}?mode=ro"
+        return create_engine("sqlite://", creator=lambda: sqlite3.connect(place, uri=True), hide_parameters=True)
     return create_engine(url, connect_args={"connect_timeout": _PATIENCE}, hide_parameters=True)

@@ -409,8 +409,10 @@ def test_a_file_that_is_no_usable_key_is_refused_with_the_remedy(tmp_path: Path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not text in UTF-8"):
         load_key(path)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is not there; `newsletter dkim` makes it"):
         load_key(tmp_path / "nowhere.pem")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_key(tmp_path)
 
 
 def test_one_rsa_key_is_needed_and_one_of_a_kind_is_enough(tmp_path: Path) -> None:

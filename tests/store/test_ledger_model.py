@@ -27,6 +27,7 @@ from newsletter.model import Claim, DeliveryState, Outcome, Terms
 from newsletter.store import deliveries
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
+from newsletter.store.rows import Hot
 from newsletter.store.schema import delivery as table
 
 STEP = LEASE / 2
@@ -204,25 +205,25 @@ def _without(*conditions: str) -> Any:
         "enhanced": bindparam("new_enhanced"),
         "ambiguous": table.c.ambiguous | bindparam("doubt"),
     }
-    return update(table).where(table.c.id == bindparam("claim_id"), *kept).values(values)
+    return Hot(update(table).where(table.c.id == bindparam("claim_id"), *kept).values(values))
 
 
 def _claims_without_a_trace() -> Any:
-    return update(table).where(table.c.id == bindparam("row_id")).values(attempts=bindparam("new_attempts"))
+    return Hot(update(table).where(table.c.id == bindparam("row_id")).values(attempts=bindparam("new_attempts")))
 
 
 def _keeps_no_lease() -> Any:
     values = {"state": "sending", "owner": bindparam("new_owner"), "attempts": bindparam("new_attempts")}
-    return update(table).where(table.c.id == bindparam("row_id")).values(values)
+    return Hot(update(table).where(table.c.id == bindparam("row_id")).values(values))
 
 
 def _counts_no_attempts() -> Any:
     values = {"state": "sending", "owner": bindparam("new_owner"), "lease_until": bindparam("new_lease")}
-    return update(table).where(table.c.id == bindparam("row_id")).values(values)
+    return Hot(update(table).where(table.c.id == bindparam("row_id")).values(values))
 
 
 def _ignores_leases() -> Any:
-    return (deliveries._queue(table.c.state == DeliveryState.SENDING.value), deliveries._QUEUES[1])
+    return (Hot(deliveries._queue(table.c.state == DeliveryState.SENDING.value)), deliveries._QUEUES[1])
 
 
 def _forgets_leases() -> Any:

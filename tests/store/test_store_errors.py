@@ -12,7 +12,17 @@ from sqlalchemy import make_url, text
 from store_builders import LEASE, NOW, add_digest, key_of, make_digest, make_subscription
 
 from newsletter.errors import StoreError
-from newsletter.model import Accepted, Claim, DeliveryState, FeedChange, FeedUpdate, Outcome, Quarantined, SourceRun
+from newsletter.model import (
+    Accepted,
+    Claim,
+    DeliveryState,
+    FeedChange,
+    FeedUpdate,
+    Outcome,
+    Quarantined,
+    SourceRun,
+    Terms,
+)
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
@@ -32,6 +42,7 @@ from newsletter.store.topics import Topics
 
 SENT = Outcome(state=DeliveryState.SENT, kind="accepted")
 ENTRY = Quarantined(source="seeds", key="a.txt", code="E-EMPTY", message="empty", line=1, at=NOW)
+TERMS = Terms(owner="one", lease=LEASE, address_key=key_of)
 CLAIM = Claim(
     delivery_id=1,
     digest_id=1,
@@ -84,7 +95,8 @@ READS: dict[str, Callable[[Database], object]] = {
     "Digests.mailing": lambda database: Digests(database).mailing(1),
     "Subscribers.find": lambda database: Subscribers(database).find("ann@example.org"),
     "Subscribers.list": lambda database: Subscribers(database).list(),
-    "Subscribers.confirmed": lambda database: next(Subscribers(database).confirmed("weekly")),
+    "Subscribers.confirmed": lambda database: list(Subscribers(database).confirmed("weekly")),
+    "Subscribers.count_confirmed": lambda database: Subscribers(database).count_confirmed("weekly"),
     "Subscribers.subscription": lambda database: Subscribers(database).subscription("id", "weekly"),
     "Subscribers.suppressed": lambda database: Subscribers(database).suppressed("key"),
     "Subscribers.suppressions": lambda database: Subscribers(database).suppressions(),
@@ -147,7 +159,8 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Subscribers.unsubscribe": lambda database: Subscribers(database).unsubscribe("id", "weekly", NOW),
     "Subscribers.remove": lambda database: Subscribers(database).remove("ann@example.org"),
     "Subscribers.suppress": lambda database: Subscribers(database).suppress("key", "bounced", NOW),
-    "Deliveries.claim": lambda database: Deliveries(database).claim("one", NOW, LEASE, key_of),
+    "Deliveries.claim": lambda database: Deliveries(database).claim(TERMS, NOW),
+    "Deliveries.exchange": lambda database: Deliveries(database).exchange((), 1, TERMS, NOW),
     "Deliveries.finish": lambda database: Deliveries(database).finish(CLAIM, SENT, NOW),
     "Deliveries.recover": lambda database: Deliveries(database).recover(NOW),
     "SourceRuns.record": lambda database: SourceRuns(database).record(SourceRun(source="seeds", at=NOW)),
