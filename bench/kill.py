@@ -50,6 +50,7 @@ from newsletter.store.articles import Articles
 from newsletter.store.database import open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
+from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
@@ -150,6 +151,7 @@ def send(url: str, port: int, connections: int) -> None:
         mailings=Digests(database),
         suppressions=Subscribers(database),
         pauses=Pauses(database),
+        paces=Paces(database),
         merge=to_message,
         address_key=TOKENS.address_key,
         lease=timedelta(minutes=15),

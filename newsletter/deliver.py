@@ -39,6 +39,7 @@ from newsletter.model import (
     domain_scope,
     scopes_of,
 )
+from newsletter.pacing import Pace, complains, slow
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
 AMBIGUOUS_WAIT = timedelta(minutes=15)
@@ -60,6 +61,10 @@ class Mailings(Protocol):
 
 class Suppressions(Protocol):
     def suppress(self, address_key: str, reason: str, now: datetime) -> None: ...
+
+
+class Paces(Protocol):
+    def change(self, scope: str, step: Callable[[Pace], Pace]) -> object: ...
 
 
 class Pauses(Protocol):
@@ -85,6 +90,7 @@ class Post:
     mailings: Mailings
     suppressions: Suppressions
     pauses: Pauses
+    paces: Paces
     merge: Callable[[Mailing, Claim], Message]
     address_key: Callable[[str], str]
     lease: timedelta
@@ -97,12 +103,13 @@ class Post:
 class Verdict:
     """What an attempt means: for its delivery, for its recipient, and for what else would fare alike.
 
-    `dead`: the address takes no mail, now or later.
+    `dead`: the address takes no mail, now or later. `slow`: the scope of the domain that finds us too fast.
     """
 
     outcome: Outcome
     dead: bool = False
     pause: Pause | None = None
+    slow: str | None = None
 
 
 class Clerk:
@@ -226,6 +233,8 @@ class Sender:
         if verdict.dead:
             key = self._post.address_key(claim.subscriber.address)
             self._post.suppressions.suppress(key, "bounced", self._clock())
+        if verdict.slow is not None:
+            self._post.paces.change(verdict.slow, lambda pace: slow(pace, self._clock()))
         if verdict.pause is not None:
             self._settle()
             self._post.pauses.add(verdict.pause)
@@ -258,11 +267,15 @@ def decide(
         return _not_made(claim, failure, now)
     if isinstance(failure, PermanentFailure):
         return _refused(claim, failure, now)
-    if isinstance(failure, RelayFailure):
-        return _relay_at_fault(claim, failure, now)
     if failure.retry_at is not None and not isinstance(failure, AmbiguousFailure):
         return _no_relay(failure, failure.retry_at, now)
-    return Verdict(outcome=_later(claim, failure, now=now, max_age=max_age, hold=hold))
+    if isinstance(failure, RelayFailure):
+        return _relay_at_fault(claim, failure, now)
+    too_fast = failure.fault is Fault.DOMAIN and complains(failure.code, failure.enhanced)
+    return Verdict(
+        outcome=_later(claim, failure, now=now, max_age=max_age, hold=hold),
+        slow=_domain_scope(claim) if too_fast else None,
+    )
 
 
 def _not_made(claim: Claim, failure: NewsletterError, now: datetime) -> Verdict:
@@ -277,12 +290,15 @@ def _not_made(claim: Claim, failure: NewsletterError, now: datetime) -> Verdict:
 def _refused(claim: Claim, failure: PermanentFailure, now: datetime) -> Verdict:
     policy = failure.fault is Fault.DOMAIN
     kind = "policy" if policy else "refused"
-    domain = claim.subscriber.address.rpartition("@")[2].casefold()
     return Verdict(
         outcome=Outcome(state=DeliveryState.BOUNCED, kind=kind, code=failure.code, enhanced=failure.enhanced),
         dead=failure.enhanced in DEAD_ADDRESS,
-        pause=_pause(domain_scope(domain), failure.message, now, DOMAIN_WAIT) if policy else None,
+        pause=_pause(_domain_scope(claim), failure.message, now, DOMAIN_WAIT) if policy else None,
     )
+
+
+def _domain_scope(claim: Claim) -> str:
+    return domain_scope(claim.subscriber.address.rpartition("@")[2].lower())
 
 
 def _digest_at_fault(claim: Claim, reason: str, now: datetime, failure: TransportError | None = None) -> Verdict:

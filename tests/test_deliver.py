@@ -110,6 +110,14 @@ def test_other_refusals_burn_no_address(enhanced: str | None) -> None:
     assert verdict.pause is None
 
 
+def test_a_domain_that_finds_us_too_fast_is_slowed_down() -> None:
+    failure = TemporaryFailure("slow down", code=450, enhanced="4.7.1", fault=Fault.DOMAIN)
+    verdict = decide(make_claim(), failure, now=NOW, max_age=MAX_AGE)
+    assert (verdict.slow, verdict.pause, verdict.outcome.kind) == ("domain/example.org", None, "deferred")
+    full = TemporaryFailure("full", code=452, enhanced="4.2.2", fault=Fault.MAILBOX)
+    assert decide(make_claim(), full, now=NOW, max_age=MAX_AGE).slow is None
+
+
 def test_a_policy_is_never_the_recipients_fault_and_pauses_the_domain() -> None:
     failure = PermanentFailure("blocked", code=550, enhanced="5.7.1", fault=Fault.DOMAIN)
     verdict = decide(make_claim(), failure, now=NOW, max_age=MAX_AGE)
@@ -181,6 +189,7 @@ def _clerk(book: _Book) -> Clerk:
         mailings=None,  # type: ignore[arg-type]
         suppressions=None,  # type: ignore[arg-type]
         pauses=None,  # type: ignore[arg-type]
+        paces=None,  # type: ignore[arg-type]
         merge=None,  # type: ignore[arg-type]
         address_key=str,
         lease=timedelta(minutes=15),

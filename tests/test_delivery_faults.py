@@ -35,6 +35,7 @@ from newsletter.store.control import Control
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
+from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.transports.smtp import Relay, Smtp
@@ -63,6 +64,7 @@ def _post(database: Database) -> Post:
         mailings=Digests(database),
         suppressions=Subscribers(database),
         pauses=Pauses(database),
+        paces=Paces(database),
         merge=_to_message,
         address_key=key_of,
         lease=LEASE,

@@ -29,14 +29,16 @@ from newsletter.model import (
     Outcome,
     Pause,
     Site,
+    domain_scope,
     scopes_of,
 )
-from newsletter.pacing import Window, opens
+from newsletter.pacing import Limit, Window, opens
 from newsletter.store.control import Control, DeliveryRecord
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
 from newsletter.store.generation import Generation
+from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
@@ -65,7 +67,11 @@ class Delivery:
         self._newsletters = {each.slug: each for each in newsletters}
         self._tokens = tokens
         self._database = database
-        self._deliveries = Deliveries(database)
+        self._paces = Paces(
+            database,
+            {domain_scope(each.domain): Limit(per_minute=each.per_minute) for each in config.delivery.pace},
+        )
+        self._deliveries = Deliveries(database, self._paces)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
         self._pauses = Pauses(database)
@@ -219,6 +225,7 @@ class Delivery:
             lease=self._config.delivery.lease,
             max_age=self._config.delivery.max_age,
             pauses=self._pauses,
+            paces=self._paces,
             hold=self._hold,
             closed=self._closed,
         )

@@ -29,8 +29,8 @@ def examine(config: Config, now: datetime) -> Iterator[Finding]:
     yield _secrets(config)
     yield from _passwords(config)
     yield from _keys(config)
-    standing = _standing(config)
     yield from _database_files(config)
+    standing = _standing(config)
     yield standing if isinstance(standing, Finding) else _revision(standing)
     yield _clock(config, now, None if isinstance(standing, Finding) else standing.last_tick)
 

@@ -41,9 +41,11 @@ from newsletter.model import (
     domain_scope,
     scopes_of,
 )
+from newsletter.pacing import Pace, holds, reserve
 from newsletter.store import schema
 from newsletter.store.database import Database
 from newsletter.store.digests import READY, SENDING
+from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
 from newsletter.store.rows import Hot
 from newsletter.store.schema import delivery as table
@@ -59,14 +61,17 @@ class DeliveryEvent:
     enhanced: str | None
 
 
+_PACES_KEPT = timedelta(minutes=1)
 _NO_TERMS = Terms(owner="", lease=timedelta(), address_key=str)  # nothing is claimed under them
 
 
 class Deliveries:
     """The deliveries. Every method raises StoreError where the database refuses."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, paces: Paces | None = None) -> None:
         self._database = database
+        self._paces = Paces(database) if paces is None else paces
+        self._paced: tuple[datetime, frozenset[str]] | None = None
 
     def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange:
         """Write down what became of claims and take up to `wanted` new ones, all in one commit.
@@ -75,20 +80,28 @@ class Deliveries:
         changes and the result comes back in `lost`. Due are rows whose lease has run out (their fate is unknown, so they become ambiguous,
         or `unknown` where the terms say so), deferred ones whose time has come, and pending ones, in this order. Before
         a row is taken it is looked at again: where the subscription is no longer confirmed, or the address is
-        suppressed, it becomes `suppressed`; where its domain is paused, it waits. Nothing is taken of what is paused.
+        suppressed, it becomes `suppressed`; where its domain is paused, it waits; where its domain has a pace, it waits for
+        its slot. Nothing is taken of what is paused.
 
         Raises ValueError for an outcome that ends nothing.
         """
         for one in settled:
             _require_end(one.outcome)
+        paced = self._paced_scopes(now) if wanted else frozenset()
         try:
             with self._database.begin() as connection:
                 _record(connection, settled, now)
-                return Exchange(claims=_claims(connection, wanted, terms, now))
+                return Exchange(claims=_claims(_Desk(connection, terms, now, paced, self._paces), wanted))
         except _LostClaimError:
             with self._database.begin() as connection:
                 lost = tuple(one for one in settled if not _recorded(connection, one, now))
-                return Exchange(claims=_claims(connection, wanted, terms, now), lost=lost)
+                return Exchange(claims=_claims(_Desk(connection, terms, now, paced, self._paces), wanted), lost=lost)
+
+    def _paced_scopes(self, now: datetime) -> frozenset[str]:
+        """The domains that have a pace, as they stood a minute ago at most."""
+        if self._paced is None or not timedelta() <= now - self._paced[0] < _PACES_KEPT:
+            self._paced = now, frozenset(self._paces.load())
+        return self._paced[1]
 
     def claim(self, terms: Terms, now: datetime) -> Claim | None:
         """Take one delivery that is due; None where none is. It is committed when this returns."""
@@ -229,9 +242,40 @@ def _result(one: Settled, now: datetime) -> dict[str, Any]:
     return _event(one.claim.delivery_id, outcome.kind, now, code=outcome.code, enhanced=outcome.enhanced)
 
 
-def _claims(connection: Connection, wanted: int, terms: Terms, now: datetime) -> tuple[Claim, ...]:
+class _Desk:
+    """Where claims are taken: one transaction, under these terms. Paces are changed here and written down at the end."""
+
+    def __init__(
+        self, connection: Connection, terms: Terms, now: datetime, paced: Collection[str], paces: Paces
+    ) -> None:
+        self.connection = connection
+        self.terms = terms
+        self.now = now
+        self._paced = paced
+        self._paces = paces
+        self._changed: dict[str, Pace] = {}
+
+    def slot(self, domain: str, reserved_at: datetime | None) -> datetime:
+        """When a message to `domain` may leave, by its pace; charged unless it was reserved before."""
+        scope = domain_scope(domain)
+        if scope not in self._paced:
+            return self.now
+        if scope not in self._changed:
+            self._changed |= self._paces.locked([scope], self.connection)
+        if reserved_at is not None and holds(self._changed[scope], reserved_at, self.now):
+            return self.now
+        self._changed[scope], at = reserve(self._changed[scope], self.now)
+        return at
+
+    def close(self) -> None:
+        if self._changed:
+            self._paces.save(self._changed, self.connection)
+
+
+def _claims(desk: _Desk, wanted: int) -> tuple[Claim, ...]:
     if wanted <= 0:
         return ()
+    connection, terms, now = desk.connection, desk.terms, desk.now
     paused = standing(connection, now)
     if EVERYTHING in paused:
         return ()
@@ -241,7 +285,8 @@ def _claims(connection: Connection, wanted: int, terms: Terms, now: datetime) ->
             rows = queue(connection, values | {"most": wanted - len(claims)})
             if not rows:
                 break
-            claims += _take(connection, rows, terms, paused, now)
+            claims += _take(desk, rows, paused)
+    desk.close()
     return tuple(claims)
 
 
@@ -251,7 +296,7 @@ def _whole_row() -> Select[tuple[Any, ...]]:
     return (
         select(
             *(table.c[name] for name in ("id", "digest_id", "subscriber_id", "domain", "message_id", "state")),
-            *(table.c[name] for name in ("attempts", "created_at")),
+            *(table.c[name] for name in ("attempts", "created_at", "reserved_at")),
             digest.c.newsletter,
             digest.c.period,
             digest.c.state.label("digest_state"),
@@ -311,15 +356,15 @@ _CLAIMED = Hot(
         lease_until=bindparam("new_lease"),
         attempts=bindparam("new_attempts"),
         next_at=None,
+        reserved_at=None,
         ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
     )
 )
 
 
-def _take(
-    connection: Connection, rows: Sequence[Row[Any]], terms: Terms, paused: Mapping[str, Pause], now: datetime
-) -> list[Claim]:
+def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause]) -> list[Claim]:
     """Claim what may be sent of these rows, and give each of the others the state that it belongs in."""
+    connection, terms, now = desk.connection, desk.terms, desk.now
     listed = _listed(connection, [terms.address_key(row.address) for row in rows if row.address is not None])
     taken: list[Claim] = []
     events: list[dict[str, Any]] = []
@@ -327,7 +372,7 @@ def _take(
         expired = row.state == DeliveryState.SENDING.value
         if expired:
             events.append(_event(row.id, "lease-expired", now))
-        aside = _aside(row, terms, listed, paused, expired=expired)
+        aside = _aside(row, terms, listed, paused, expired=expired) or _paced(desk, row)
         if aside is None:
             taken.append(_claim_of(row, terms.owner, now + terms.lease))
             events.append(_event(row.id, "claimed", now))
@@ -365,6 +410,15 @@ class _Aside:
     state: DeliveryState
     kind: str
     next_at: datetime | None = None
+    reserved_at: datetime | None = None
+
+
+def _paced(desk: _Desk, row: Row[Any]) -> _Aside | None:
+    """Put off, once, to the slot that its domain's pace gives; None where it may leave now."""
+    slot = desk.slot(row.domain, row.reserved_at)
+    if slot <= desk.now:
+        return None
+    return _Aside(state=DeliveryState.DEFERRED, kind="paced", next_at=slot, reserved_at=desk.now)
 
 
 def _aside(
@@ -385,6 +439,7 @@ def _aside(
 
 def _set_aside(connection: Connection, number: int, aside: _Aside, *, doubt: bool) -> None:
     values: dict[str, Any] = {"state": aside.state.value, "owner": None, "lease_until": None, "next_at": aside.next_at}
+    values["reserved_at"] = aside.reserved_at
     if doubt:
         values["ambiguous"] = True
     connection.execute(update(table).where(table.c.id == number).values(values))

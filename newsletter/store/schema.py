@@ -207,7 +207,8 @@ suppression = Table(
 )
 
 # `subscriber_id` is no foreign key: the ledger outlives a person who was erased, and then says nothing of them.
-# `next_at` is when an open delivery may be claimed, so that the index over (state, next_at) is the queue.
+# `next_at` is when an open delivery may be claimed, so that the index over (state, next_at) is the queue. `reserved_at` is
+# when its domain's pace gave it that moment.
 delivery = Table(
     "delivery",
     metadata,
@@ -221,6 +222,7 @@ delivery = Table(
     Column("lease_until", UtcDateTime),
     Column("attempts", Integer, nullable=False),
     Column("next_at", UtcDateTime),
+    Column("reserved_at", UtcDateTime),
     Column("ambiguous", Boolean, nullable=False),
     Column("code", Integer),
     Column("enhanced", String),

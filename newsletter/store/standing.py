@@ -47,7 +47,10 @@ def _standing(connection: Connection) -> Standing:
 
 
 def _reading(url: URL) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        place = f"{Path(str(url.database)).absolute().as_uri()}?mode=ro"
-        return create_engine("sqlite://", creator=lambda: sqlite3.connect(place, uri=True), hide_parameters=True)
-    return create_engine(url, connect_args={"connect_timeout": _PATIENCE}, hide_parameters=True)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, connect_args={"connect_timeout": _PATIENCE}, hide_parameters=True)
+    path = Path(str(url.database)).absolute()
+    # Reading a database in WAL mode makes its side files, unless it is said to be at rest; without them it is.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    place = f"{path.as_uri()}?{mode}"
+    return create_engine("sqlite://", creator=lambda: sqlite3.connect(place, uri=True), hide_parameters=True)

@@ -18,6 +18,7 @@ from newsletter.model import Claim, Mailing, Message
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
+from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.transports.smtp import Relay, Smtp
@@ -54,6 +55,7 @@ def make_post(database: Database, lease: timedelta) -> Post:
         mailings=Digests(database),
         suppressions=Subscribers(database),
         pauses=Pauses(database),
+        paces=Paces(database),
         merge=merge,
         address_key=lambda address: f"key of {address}",
         lease=lease,

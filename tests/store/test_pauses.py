@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
 from builders import make_article
+from sqlalchemy import select
 from store_builders import LEASE, NOW, key_of, make_planned, post
 
 from newsletter.model import Claim, DeliveryState, Outcome, Pause, Settled, Terms
+from newsletter.pacing import Limit
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Deliveries
+from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
+from newsletter.store.schema import delivery_event
 
 HOUR = timedelta(minutes=10)  # shorter than a lease
 TERMS = Terms(owner="one", lease=LEASE, address_key=key_of)
@@ -98,3 +103,27 @@ def test_one_lost_claim_among_results_costs_that_one_alone(database: Database) -
     assert ledger.exchange(settled, 0, TERMS, NOW).lost == (settled[0],)
     assert ledger.counts() == {"weekly": {"sent": 2}}
     assert [event.kind for event in ledger.events(mine[0].delivery_id)] == ["claimed", "accepted"]
+
+
+def test_a_domain_with_a_pace_gets_its_deliveries_one_by_one(database: Database) -> None:
+    """Each waits for its own slot, once, and is not asked again before."""
+    limit = Limit(per_minute=60)
+    paced = [f"reader{number}@slow.example" for number in range(40)]
+    post(database, make_article(), [*paced, "other@example.org"])
+    ledger = Deliveries(database, Paces(database, {"domain/slow.example": limit}))
+    sent = Outcome(state=DeliveryState.SENT, kind="accepted", code=250)
+    left: dict[str, datetime] = {}
+    for second in range(60):
+        now = NOW + timedelta(seconds=second)
+        claims = ledger.exchange((), 100, TERMS, now).claims
+        left |= {claim.subscriber.address: now for claim in claims}
+        ledger.exchange([Settled(claim=claim, outcome=sent) for claim in claims], 0, TERMS, now)
+    assert left.pop("other@example.org") == NOW
+    assert sorted(left) == sorted(paced)
+    for second in range(60):
+        until = NOW + timedelta(seconds=second)
+        assert sum(moment <= until for moment in left.values()) <= limit.burst + second + 1
+    with database.read() as connection:
+        kinds = Counter(connection.execute(select(delivery_event.c.kind)).scalars())
+    assert kinds["claimed"] == 41
+    assert 0 < kinds["paced"] <= 40

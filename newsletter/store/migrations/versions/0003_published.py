@@ -105,6 +105,7 @@ def upgrade() -> None:
         sa.Column("address", WORD, nullable=False),
         sa.PrimaryKeyConstraint("address", name="pk_hub_ping"),
     )
+    op.add_column("delivery", sa.Column("reserved_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "pause",
         sa.Column("scope", WORD, nullable=False),
@@ -154,6 +155,7 @@ def _fill_topics() -> None:
 def downgrade() -> None:
     for table in ("pace", "pause", "hub_ping", "progress", "feed_document", "feed_entry", "feed", "neighbour", "article_topic", "topic"):
         op.drop_table(table)
+    op.drop_column("delivery", "reserved_at")
     op.drop_index("ix_article_lists", "article")
     op.create_index("ix_article_published", "article", ["published"])
     op.drop_index("ix_article_status", "article")
