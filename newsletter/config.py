@@ -220,14 +220,27 @@ class DkimConfig(_Part):
         return files
 
 
+class LmtpConfig(_Part):
+    host: str = Field("/run/dovecot/lmtp", min_length=1, description="the path of a socket, or a host of this machine")
+    port: int = Field(24, ge=1, le=65535, description="a port from 1 to 65535")
+
+
+class SendmailConfig(_Part):
+    program: str = Field("/usr/sbin/sendmail", min_length=1, description="the path of a program")
+
+
 class DeliveryConfig(_Part):
-    transport: Literal["maildir", "smtp"] = Field("maildir", description='"maildir" or "smtp"')
+    transport: Literal["maildir", "smtp", "lmtp", "sendmail"] = Field(
+        "maildir", description='"maildir", "smtp", "lmtp" or "sendmail"'
+    )
     senders: int = Field(2, ge=1, le=64, description="a number of connections from 1 to 64")
     lease_minutes: int = Field(15, ge=13, le=1440, description="a number of minutes from 13 to 1440")
     after_crash: Literal["resend", "hold"] = Field("resend", description='"resend" or "hold"')
     max_age_days: int = Field(4, ge=1, le=30, description="a number of days from 1 to 30")
     maildir: MaildirConfig = Field(default_factory=MaildirConfig, description="a table")
     smtp: SmtpConfig = Field(default_factory=SmtpConfig, description="a table")
+    lmtp: LmtpConfig = Field(default_factory=LmtpConfig, description="a table")
+    sendmail: SendmailConfig = Field(default_factory=SendmailConfig, description="a table")
     relay: tuple[RelayConfig, ...] = Field((), strict=False, description="any number of [[delivery.relay]]")
     pace: tuple[PaceConfig, ...] = Field((), strict=False, description="any number of [[delivery.pace]]")
     dkim: DkimConfig | None = Field(None, description="a table")

@@ -179,3 +179,13 @@ def test_what_leaves_is_signed_where_there_is_a_key(planned: Workshop) -> None:
         _, begin, rest = data.partition(b"DKIM-Signature:")  # before it stands what a Maildir adds
         wire = (begin + rest).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         assert dkim.verify(wire, dnsfunc=lambda name, timeout=5: record)
+
+
+def test_mail_leaves_by_the_program_of_the_machine(planned: Workshop) -> None:
+    program = planned.folder / "sendmail"
+    program.write_text('#!/bin/sh\ncat > "$(dirname "$0")/$5.eml"\n', encoding="utf-8")
+    program.chmod(0o700)
+    planned.change('transport = "maildir"', 'transport = "sendmail"')
+    planned.change('program = "/usr/sbin/sendmail"', f'program = "{program}"')
+    assert planned.told("deliver", "--now", NOW)["deliveries"] == {"sent": 2}
+    assert b"To: bea@example.org" in (planned.folder / "bea@example.org.eml").read_bytes()

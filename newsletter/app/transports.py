@@ -14,6 +14,7 @@ from newsletter.store.paces import Paces
 from newsletter.transports.base import Transport
 from newsletter.transports.maildir import Maildir
 from newsletter.transports.relays import RelayBoard, Relays, Route, scope_of
+from newsletter.transports.sendmail import Sendmail
 from newsletter.transports.smtp import Relay, Smtp
 
 
@@ -34,8 +35,13 @@ class Transports:
 
     def open(self, number: int = 0, pause: Callable[[float], object] = time.sleep) -> Transport:
         """A transport for the `number`th sender, counted from 0; `pause` waits for so many seconds."""
-        if self._delivery.transport == "maildir":
-            return Maildir(Path(self._delivery.maildir.folder))
+        told = self._delivery
+        if told.transport == "maildir":
+            return Maildir(Path(told.maildir.folder))
+        if told.transport == "sendmail":
+            return Sendmail(Path(told.sendmail.program))
+        if told.transport == "lmtp":
+            return Smtp(Relay(host=told.lmtp.host, port=told.lmtp.port, security="none", protocol="lmtp"))
         return Relays(self._routes, self._board, clock=self._clock, number=number, pause=pause)
 
 

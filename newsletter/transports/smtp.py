@@ -57,6 +57,7 @@ class Timeouts:
 class Relay:
     """The server that takes our mail. Raises ConfigError for what would go out in clear.
 
+    `host` may be the path of a Unix socket, then `port` does not count. `protocol`: "lmtp" for a mail store (RFC 2033).
     `helo_name`: what we greet with; None: this machine's name. `ca_file`: certificates to trust instead of the system's.
     """
 
@@ -67,6 +68,7 @@ class Relay:
     password: str | None = field(default=None, repr=False)
     helo_name: str | None = None
     ca_file: Path | None = None
+    protocol: Literal["smtp", "lmtp"] = "smtp"
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     def __post_init__(self) -> None:
@@ -75,7 +77,7 @@ class Relay:
             raise ConfigError(*problems)
 
     def _problems(self) -> Iterator[str]:
-        if self.security == "none" and not _is_loopback(self.host):
+        if self.security == "none" and not (_is_path(self.host) or _is_loopback(self.host)):
             yield f'security: "none" is for this machine alone, and {self.host!r} is not; use "starttls" or "tls"'
         if self.security == "none" and self.username is not None:
             yield 'security: "none" would send the password in clear; use "starttls" or "tls", or no username'
@@ -183,6 +185,7 @@ class _Session(smtplib.SMTP):
 
     def __init__(self, relay: Relay, deadline: float) -> None:
         super().__init__(local_hostname=relay.helo_name)
+        self.ehlo_msg = "lhlo" if relay.protocol == "lmtp" else "ehlo"
         self.deadline = deadline
         self.stage = Stage.CONNECT
         self.times = relay.timeouts
@@ -196,8 +199,7 @@ class _Session(smtplib.SMTP):
         """Connects, secures the connection, then logs in: in this order and no other."""
         relay = self._relay
         self.enter(Stage.CONNECT, self.times.connect)
-        self.sock = socket.create_connection((relay.host, relay.port), timeout=self._left())
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = _connect(relay, self._left())
         if context is not None and relay.security == "tls":
             self._secure(context)
         self.enter(Stage.CONNECT, self.times.greeting)
@@ -439,6 +441,25 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _connect(relay: Relay, seconds: float) -> socket.socket:
+    if _is_path(relay.host):
+        unix = socket.socket(socket.AF_UNIX)
+        unix.settimeout(seconds)
+        try:
+            unix.connect(relay.host)
+        except BaseException:
+            unix.close()
+            raise
+        return unix
+    connection = socket.create_connection((relay.host, relay.port), timeout=seconds)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _is_path(host: str) -> bool:
+    return host.startswith("/")
 
 
 def _tls_context(ca_file: Path | None) -> ssl.SSLContext:

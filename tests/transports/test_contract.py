@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import mailbox
+import os
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from fault_server import FaultServer
+from test_sendmail import make_program
 
 from newsletter import transports
 from newsletter.errors import PermanentFailure, RelayFailure, StoreError, TemporaryFailure
@@ -22,6 +25,7 @@ from newsletter.pacing import Pace
 from newsletter.transports.base import Transport
 from newsletter.transports.maildir import Maildir
 from newsletter.transports.relays import RelayBoard, Relays, Route
+from newsletter.transports.sendmail import Sendmail
 from newsletter.transports.smtp import Relay, Smtp
 
 _DATA = (
@@ -101,6 +105,24 @@ def _relays(folder: Path) -> Iterator[_Rig]:
         transport.close()
 
 
+@contextmanager
+def _sendmail(folder: Path) -> Iterator[_Rig]:
+    got = folder / "got"
+    got.mkdir()
+    writes = f"name = os.path.join({str(got)!r}, str(time.time_ns()))\njson.dump([sys.argv, sys.stdin.read()], open(name, 'w'))"
+    (folder / "busy").mkdir()
+
+    def arrived() -> list[_Arrived]:
+        told = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(got.iterdir())]
+        return [
+            _Arrived(sender=arguments[3], recipient=arguments[5], data=text.replace("\n", "\r\n").encode())
+            for arguments, text in told
+        ]
+
+    busy = make_program(folder / "busy", f"sys.exit({os.EX_TEMPFAIL})")
+    yield _Rig(transport=Sendmail(make_program(folder, writes)), broken=Sendmail(busy), arrived=arrived)
+
+
 class _NoStore:
     def load(self) -> Mapping[str, Pace]:
         return {}
@@ -112,6 +134,7 @@ class _NoStore:
 _RIGS: dict[str, Callable[[Path], AbstractContextManager[_Rig]]] = {
     "maildir": _maildir,
     "relays": _relays,
+    "sendmail": _sendmail,
     "smtp": _smtp,
 }
 _MODULES = sorted(module.name for module in pkgutil.iter_modules(transports.__path__) if module.name != "base")
