@@ -250,6 +250,27 @@ def test_every_relay_is_called(workshop: Workshop) -> None:
     assert _only(_doctor(workshop, status=1), "fail") == ["relay first", "relay second"]
 
 
+def test_a_mail_store_is_called(workshop: Workshop) -> None:
+    with FaultServer() as server:
+        workshop.change('transport = "maildir"', 'transport = "lmtp"')
+        workshop.change('host = "/run/dovecot/lmtp"\nport = 24', f'host = "127.0.0.1"\nport = {server.port}')
+        finding = _doctor(workshop, status=1)["mail store"]
+    assert "500" in finding["found"] or "502" in finding["found"]  # this server speaks SMTP and knows no LHLO
+    assert "[delivery.lmtp]" in finding["right"]
+
+
+def test_a_program_that_sends_is_looked_at_but_not_called(workshop: Workshop) -> None:
+    program = workshop.folder / "sendmail"
+    program.write_text("#!/bin/sh\ntouch called\n")
+    program.chmod(0o644)
+    workshop.change('transport = "maildir"', 'transport = "sendmail"')
+    workshop.change("/usr/sbin/sendmail", str(program))
+    assert _only(_doctor(workshop, status=1), "fail") == ["delivery.sendmail"]
+    program.chmod(0o755)
+    assert _doctor(workshop)["delivery.sendmail"]["level"] == "ok"
+    assert not (workshop.folder / "called").exists()
+
+
 # -- keys -------------------------------------------------------------------------------------------------------------
 
 

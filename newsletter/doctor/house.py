@@ -98,7 +98,7 @@ def _disks(config: Config) -> Iterator[Finding]:
 
 def _secrets(config: Config) -> Finding:
     path = Path(config.secrets.file)
-    if SECRETS_VARIABLE not in os.environ and not path.exists():
+    if SECRETS_VARIABLE not in os.environ and not os.path.lexists(path):
         return warn(
             "secrets", f"{path} is not there", "nothing to do at the first start, which makes it; else restore it"
         )
@@ -129,7 +129,7 @@ def _passwords(config: Config) -> Iterator[Finding]:
 def _keys(config: Config) -> Iterator[Finding]:
     dkim = config.delivery.dkim
     if dkim is None:
-        if config.delivery.transport == "smtp":
+        if config.delivery.transport in {"smtp", "sendmail"}:
             yield warn(
                 "delivery.dkim", "mail leaves unsigned", "a table [delivery.dkim], unless the relay signs for you"
             )
@@ -156,7 +156,7 @@ def _database_files(config: Config) -> Iterator[Finding]:
     if path is None:
         return
     for each in (path, path.with_name(f"{path.name}-wal")):
-        if each.exists() and stat.S_IMODE(each.stat().st_mode) & 0o077:
+        if os.path.lexists(each) and stat.S_IMODE(each.stat().st_mode) & 0o077:
             yield fail(
                 f"store.url: {each.name}",
                 f"{each} can be read by others, and says who reads about MS",
@@ -166,7 +166,7 @@ def _database_files(config: Config) -> Iterator[Finding]:
 
 def _standing(config: Config) -> Standing | Finding:
     path = database_file(config)
-    if path is not None and not path.exists():
+    if path is not None and not os.path.lexists(path):
         return warn(
             "database", f"{path} is not there", "nothing to do at the first start, which makes it; else restore it"
         )

@@ -1,9 +1,11 @@
-"""Whether each relay can be reached, is who it says, and lets us in. No message is begun."""
+"""Whether the way out is open: each relay can be reached, is who it says, and lets us in. No message is begun."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from newsletter.config import Config, RelayConfig, read_relay_password
@@ -16,24 +18,44 @@ _IMPATIENT = Timeouts(connect=10, greeting=20, command=20, message=40)
 
 
 def examine(config: Config, now: datetime) -> Iterator[Finding]:
-    if config.delivery.transport != "smtp":
+    """The way out that is configured; the others may be anything."""
+    told = config.delivery
+    if told.transport == "maildir":
         yield ok("delivery.transport", "maildir: nothing leaves this machine")
-        return
-    for relay in config.delivery.relays():
-        yield _called(config, relay, now)
+    elif told.transport == "sendmail":
+        yield _program(Path(told.sendmail.program))
+    elif told.transport == "lmtp":
+        store = Relay(host=told.lmtp.host, port=told.lmtp.port, security="none", protocol="lmtp", timeouts=_IMPATIENT)
+        yield _called("mail store", lambda: store, "a mail store that answers there; compare [delivery.lmtp]", now)
+    else:
+        for relay in told.relays():
+            right = f'a relay that answers there with security "{relay.security}"; compare host, port and security'
+            yield _called(f"relay {relay.name}", partial(_relay, config, relay), right, now)
 
 
-def _called(config: Config, relay: RelayConfig, now: datetime) -> Finding:
-    check = f"relay {relay.name}"
-    place = f"{relay.host}:{relay.port}"
+def _program(program: Path) -> Finding:
+    """Calling it would send something, so it is only looked at."""
+    if os.access(program, os.X_OK) and program.is_file():
+        return ok("delivery.sendmail", f"{program} can be called")
+    return fail(
+        "delivery.sendmail", f"{program} is no program that can be called", "the path of this machine's sendmail"
+    )
+
+
+def _called(check: str, open_relay: Callable[[], Relay], right: str, now: datetime) -> Finding:
     try:
-        reception = Smtp(_relay(config, relay)).call()
+        relay = open_relay()
+        reception = Smtp(relay).call()
     except ConfigError as error:
-        found, _, right = error.message.partition("; ")
-        return fail(check, found, right or "see [delivery.smtp] of the configuration")
+        found, _, remedy = error.message.partition("; ")
+        return fail(check, found, remedy or "see [delivery] of the configuration")
     except TransportError as error:
-        return fail(check, f"{place}: {error.message}", _remedy(relay, error))
-    return _judged(check, place, reception, now)
+        return fail(check, f"{_place(relay)}: {error.message}", _remedy(relay, error) or right)
+    return _judged(check, _place(relay), reception, now)
+
+
+def _place(relay: Relay) -> str:
+    return relay.host if "/" in relay.host else f"{relay.host}:{relay.port}"
 
 
 def _relay(config: Config, relay: RelayConfig) -> Relay:
@@ -49,12 +71,13 @@ def _relay(config: Config, relay: RelayConfig) -> Relay:
     )
 
 
-def _remedy(relay: RelayConfig, error: TransportError) -> str:
+def _remedy(relay: Relay, error: TransportError) -> str:
+    """For what a relay's answer tells apart; empty where it does not."""
     if "certificate" in error.message.lower():
         return f"a certificate for {relay.host} that is trusted; for one of your own authority, `ca_file`"
     if error.message.startswith("AUTH"):
         return "an account that the relay takes; compare `username` and the password"
-    return f'a relay that answers there with security "{relay.security}"; compare host, port and security'
+    return ""
 
 
 def _judged(check: str, place: str, reception: Reception, now: datetime) -> Finding:
