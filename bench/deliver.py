@@ -31,6 +31,11 @@ from memory import peak_mb
 
 _BUFFER = 1 << 20
 _END = b"\r\n.\r\n"
+ANSWERS = {
+    b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+    b"DATA": b"354 go on\r\n",
+    b"QUIT": b"221 2.0.0 bye\r\n",
+}
 
 
 def cheap_sink() -> None:
@@ -71,11 +76,9 @@ def _hear(
             in_data[connection] = False
             connection.sendall(b"250 2.0.0 ok\r\n")
     else:
-        for line in bytes(view[:size]).split(b"\r\n")[:-1]:
-            verb = line[:4].upper()
-            in_data[connection] = verb == b"DATA"
-            answers = {b"EHLO": b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n", b"DATA": b"354 go on\r\n"}
-            connection.sendall(answers.get(verb, b"250 2.0.0 ok\r\n"))
+        verbs = [line[:4].upper() for line in bytes(view[:size]).split(b"\r\n")[:-1]]
+        in_data[connection] = b"DATA" in verbs
+        connection.sendall(b"".join(ANSWERS.get(verb, b"250 2.0.0 ok\r\n") for verb in verbs))
 
 
 @contextlib.contextmanager
@@ -104,7 +107,16 @@ def await_port(port: int) -> None:
 
 
 def by_smtp_source(port: int, message: Path, options: argparse.Namespace) -> dict[str, float]:
-    command = ["/usr/sbin/smtp-source", "-s", str(options.connections), "-m", str(options.messages), "-F", str(message)]
+    command = [
+        "/usr/sbin/smtp-source",
+        "-d",
+        "-s",
+        str(options.connections),
+        "-m",
+        str(options.messages),
+        "-F",
+        str(message),
+    ]
     before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run([*command, "-f", "news@example.org", "-t", "reader@example.org", f"127.0.0.1:{port}"], check=True)
     took, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)

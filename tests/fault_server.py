@@ -75,6 +75,7 @@ class FaultServer:
     smtputf8: bool = True
     keep: bool = True
     mechanisms_off: tuple[str, ...] = ()
+    pipelining: bool = False
     extensions_off: tuple[str, ...] = ()
 
     port: int = field(default=0, init=False)
@@ -183,7 +184,8 @@ class _Handler:
         self, smtp: _Session, session: Any, envelope: Any, hostname: str, responses: list[str]
     ) -> list[str]:
         session.host_name = hostname
-        return [line for line in responses if line[4:].partition(" ")[0] not in self._server.extensions_off]
+        more = ["250-PIPELINING"] if self._server.pipelining else []
+        return more + [line for line in responses if line[4:].partition(" ")[0] not in self._server.extensions_off]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, smtp: _Session, session: Any, envelope: Any, address: str, options: list[str]

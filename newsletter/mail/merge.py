@@ -27,6 +27,7 @@ from newsletter.mail.fields import (
 from newsletter.mail.fragments import Bundle, join, unpack
 from newsletter.mail.headers import LINE, mailbox, require_address, require_url
 from newsletter.model import Mailing, Message, Site, Subscriber
+from newsletter.model.wire import Frame
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}@[A-Za-z0-9.-]{1,250}>")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,512}")
@@ -57,7 +58,7 @@ class Addressee:
 class Ready:
     """A choice, joined: fixed bytes, and between each two of them the slot to be filled."""
 
-    fixed: tuple[bytes, ...]
+    frame: Frame
     slots: tuple[str, ...]
 
 
@@ -69,17 +70,15 @@ def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, ch
     """
     ready = prepare(mailing, choice)
     values = values_of(addressee, site)
-    pieces = [b""] * (2 * len(ready.slots) + 1)
-    pieces[::2] = ready.fixed
     try:
-        pieces[1::2] = [values[slot] for slot in ready.slots]
+        data = ready.frame.fill([values[slot] for slot in ready.slots])
     except KeyError as error:
         raise MailError(f"mailing: nothing is given for the slot {error.args[0]!r}") from error
     return Message(
-        sender=_sender(sender),
+        sender=sender if _PLAIN_ADDRESS.fullmatch(sender) else _sender(sender),
         recipient=addressee.subscriber.address,
         message_id=addressee.message_id,
-        data=b"".join(pieces),
+        data=data,
     )
 
 
@@ -95,7 +94,7 @@ def prepare(mailing: Mailing, choice: Choice = EVERYTHING) -> Ready:
     unknown = set(slots).difference(SLOTS)
     if unknown:
         raise MailError(f"mailing: there is no slot named {min(unknown)!r}")
-    return Ready(fixed=tuple(pieces[::2]), slots=slots)
+    return Ready(frame=Frame(pieces[::2]), slots=slots)
 
 
 @lru_cache(_MAILINGS)

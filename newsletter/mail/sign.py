@@ -9,6 +9,7 @@ Date, and both kinds of signature are deterministic: the same message gives the 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from newsletter.config import read_private
 from newsletter.errors import ConfigError, MailError
+from newsletter.model.wire import in_front
 
 #: Named once more than they are there, so that nobody can add one, not even where there is none (RFC 6376 8.15).
 _SEALED = (
@@ -121,7 +123,7 @@ def load_keys(files: Mapping[str, Path]) -> dict[str, Key]:
 
 def load_key(path: Path) -> Key:
     """The key in a PEM file of mode 0600. Raises ConfigError as `load_keys` does."""
-    if not path.exists():
+    if not os.path.lexists(path):
         raise ConfigError(f"delivery.dkim: {path} is not there; `newsletter dkim` makes it")
     text = read_private(path, "delivery.dkim")
     remedy = "it should be a private key in PEM form without a password, as `newsletter dkim` makes it"
@@ -165,7 +167,7 @@ class Signer:
             raise MailError("DKIM: the message has no empty line after its header")
         header = _Header.of(head)
         time, hashed = header.time, _line(b64encode(_body_hash(body)))
-        return b"".join((*(self._field(selector, key, header, time, hashed) for selector, key in self._keys), data))
+        return in_front(b"".join(self._field(begin, key, header, time, hashed) for begin, key in self._keys), data)
 
     @cached_property
     def _keys(self) -> tuple[tuple[bytes, Key], ...]:

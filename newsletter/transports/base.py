@@ -15,8 +15,8 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import Message
+from newsletter.model.wire import Proven, wire_problem
 
-_LONGEST_LINE = 998  # RFC 5322 2.1.1, without its CRLF
 _LONGEST_QUOTE = 200  # characters of a reply that are worth showing
 
 # Unquoted local parts alone: whatever could end a path or start a second recipient is left out (RFC 5321 4.1.2).
@@ -101,9 +101,9 @@ def require_sendable(message: Message) -> None:
         raise PermanentFailure("the recipient is not one plain address", enhanced="5.1.3")
     if message.sender and not _ADDRESS.fullmatch(message.sender):
         raise RelayFailure("the sender is not one plain address", enhanced="5.1.7")
-    problem = _wire_problem(message.data)
+    problem = "" if isinstance(message.data, Proven) else wire_problem(message.data)
     if problem:
-        raise RelayFailure(f"the message is not in wire form: {problem}", enhanced="5.6.0")
+        raise RelayFailure(f"the message is not in wire form: {problem}", enhanced="5.6.0", fault=Fault.MESSAGE)
 
 
 def quotable(text: str) -> str:
@@ -139,12 +139,14 @@ def _fault(kind: type[TransportError], code: int, enhanced: str | None, stage: S
         return (
             Fault.MESSAGE if subject == "6" or (subject, detail) == ("3", "4") or code == 552 else Fault.CONFIGURATION
         )
-    if code == 421 or stage not in {Stage.RCPT, Stage.DATA, Stage.DOT}:
+    of_recipient = stage in {Stage.RCPT, Stage.DATA, Stage.DOT} and 400 <= code <= 599
+    if not of_recipient or code in {421, 503}:
         return Fault.RELAY
     if subject == "7":
         return Fault.DOMAIN
     if kind is PermanentFailure:
-        return Fault.MAILBOX if subject == "4" or (subject, detail) == ("2", "2") else Fault.RECIPIENT
+        full = (subject, detail) == ("2", "2") or (code == 552 and enhanced is None)  # RFC 5321 4.2.3
+        return Fault.MAILBOX if full or subject == "4" else Fault.RECIPIENT
     return Fault.RELAY if stage is not Stage.RCPT and subject != "2" else Fault.MAILBOX
 
 
@@ -155,25 +157,3 @@ def _blames_sender(code: int, text: str, enhanced: str | None, stage: Stage) -> 
     if stage is Stage.RCPT:
         return bool(_RELAYING.search(text))
     return code == 552 and enhanced is None and bool(_SIZE.search(text))
-
-
-def _wire_problem(data: bytes) -> str:
-    if not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
-        return "a line break that is not CRLF (RFC 5321 2.3.8)"
-    if data and not data.endswith(b"\n"):
-        return "the last line does not end in CRLF"
-    if b"\0" in data:
-        return "a NUL byte"
-    if _has_long_line(data):
-        return f"a line of more than {_LONGEST_LINE} octets (RFC 5322 2.1.1)"
-    return ""
-
-
-def _has_long_line(data: bytes) -> bool:
-    """Looks only as often as the longest line that is allowed would fit in."""
-    begin, end = 0, len(data)
-    while end - begin > _LONGEST_LINE + 2:
-        begin = data.rfind(b"\n", begin, begin + _LONGEST_LINE + 2) + 1
-        if not begin:
-            return True
-    return False

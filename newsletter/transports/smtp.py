@@ -10,26 +10,29 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
-import selectors
 import smtplib
 import socket
 import ssl
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from newsletter.errors import ConfigError, PermanentFailure, RelayFailure, TemporaryFailure, TransportError
 from newsletter.model import Message
+from newsletter.model.wire import has_dots, is_ascii
 from newsletter.transports.base import Stage, classify, lost, require_sendable
+from newsletter.transports.channel import Channel, SecureChannel
 
 Security = Literal["starttls", "tls", "none"]
 
 _LONGEST_REPLY = 65_536  # octets; RFC 5321 4.5.3.1.5 allows 512 a line
+#: What most relays answer to an envelope and DATA, or to an envelope and its message.
+_WELL = {last: re.compile(rb"(?:2\d\d [^\n]*\n){2}%d\d\d [^\n]*\n" % last) for last in (3, 2)}
 _HELO_NAME = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
@@ -58,6 +61,8 @@ class Relay:
     """The server that takes our mail. Raises ConfigError for what would go out in clear.
 
     `host` may be the path of a Unix socket, then `port` does not count. `protocol`: "lmtp" for a mail store (RFC 2033).
+    `chunking`: where the relay offers it, envelope and message go in one go (RFC 3030): one wait for an answer instead of
+    two, but when the connection breaks before any answer, it is in doubt whether the message was taken.
     `helo_name`: what we greet with; None: this machine's name. `ca_file`: certificates to trust instead of the system's.
     """
 
@@ -69,6 +74,7 @@ class Relay:
     helo_name: str | None = None
     ca_file: Path | None = None
     protocol: Literal["smtp", "lmtp"] = "smtp"
+    chunking: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     def __post_init__(self) -> None:
@@ -160,12 +166,12 @@ class Smtp:
         try:
             yield
         except TransportError as failure:
-            if not _in_step(failure, session.stage):
+            if not _in_step(session, failure):
                 self._drop(session)
             raise
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver takes
             self._drop(session)
-            raise lost(str(error), session.stage) from error
+            raise lost(str(error), Stage.DOT if session.in_doubt else session.stage) from error
         except BaseException:
             self._drop(session)
             raise
@@ -190,16 +196,23 @@ class _Session(smtplib.SMTP):
         self.stage = Stage.CONNECT
         self.times = relay.timeouts
         self._relay = relay
-        self._step_end = deadline
+        self._until = deadline
+        self._channel: Channel | None = None
         self._pending = b""
         self._opened_at = self._used_at = time.monotonic()
         self.in_transaction = False
+        self.in_doubt = False  # a message has left, and its fate is not known
+
+    @property
+    def in_one_go(self) -> bool:
+        """Whether a message may follow its envelope before that was answered."""
+        return self._relay.chunking and self.has_extn("chunking") and self.has_extn("pipelining")
 
     def open(self, context: ssl.SSLContext | None) -> None:
         """Connects, secures the connection, then logs in: in this order and no other."""
         relay = self._relay
         self.enter(Stage.CONNECT, self.times.connect)
-        self.sock = _connect(relay, self._left())
+        self._take(_connect(relay, self._left()))
         if context is not None and relay.security == "tls":
             self._secure(context)
         self.enter(Stage.CONNECT, self.times.greeting)
@@ -227,7 +240,7 @@ class _Session(smtplib.SMTP):
     def enter(self, stage: Stage, seconds: float) -> None:
         """A new step begins, with so much time of its own."""
         self.stage = stage
-        self._step_end = time.monotonic() + seconds
+        self._until = min(time.monotonic() + seconds, self.deadline)
 
     def greet(self) -> None:
         """EHLO: what the relay can do is asked anew after STARTTLS (RFC 3207 4.2)."""
@@ -237,15 +250,14 @@ class _Session(smtplib.SMTP):
     def expect(self, first_digit: int, reply: tuple[int, bytes]) -> None:
         """The first digit decides (RFC 5321 4.2.1); any other raises what it means at this stage."""
         code, text = reply
-        self._used_at = time.monotonic()
         if code // 100 != first_digit:
-            raise classify(code, text.decode(errors="replace"), self.stage)
+            raise classify(code, text.decode(errors="replace"), Stage.DOT if self.in_doubt else self.stage)
 
     def usable(self) -> bool:
         """Neither old nor idle for long, and the relay has not spoken or hung up since."""
         now = time.monotonic()
         fresh = now - self._opened_at < self.times.reuse and now - self._used_at < self.times.idle
-        return fresh and not self._readable()
+        return fresh and not self._pending and self._over().quiet()
 
     def reset(self) -> None:
         """Forgets a transaction that was broken off (RFC 5321 4.1.1.5)."""
@@ -259,6 +271,9 @@ class _Session(smtplib.SMTP):
         self.docmd("QUIT")
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]  # typeshed's ReadableBuffer has no public name
+        self.say(s.encode() if isinstance(s, str) else s)
+
+    def say(self, *pieces: bytes) -> None:
         """Hands everything to the system or raises OSError: then the last octet has not left.
 
         A reply that came before its command would be taken for the answer to it, after STARTTLS even one that came in
@@ -266,32 +281,35 @@ class _Session(smtplib.SMTP):
         """
         if self._pending:
             raise smtplib.SMTPServerDisconnected("the relay spoke out of turn")
-        sock = self._socket()
-        sock.settimeout(self._left())
-        sock.sendall(s.encode() if isinstance(s, str) else s)
+        self._over().send(*pieces, until=self._until)
 
     def getreply(self) -> tuple[int, bytes]:
         """A whole reply (RFC 5321 4.2) within the step's time. The code is -1 where there are no three digits."""
-        texts: list[bytes] = []
-        size = 0
-        while size <= _LONGEST_REPLY:
+        line = self._read_line()
+        texts, size = [line[4:].strip()], len(line)
+        while line[3:4] == b"-" and _code(line) >= 0:
             line = self._read_line()
-            size += len(line)
             texts.append(line[4:].strip())
-            code = int(line[:3]) if re.match(rb"\d{3}", line) else -1
-            if code < 0 or line[3:4] != b"-":
-                return code, b"\n".join(texts)
-        raise smtplib.SMTPServerDisconnected("the reply had no end")
+            size += len(line)
+            if size > _LONGEST_REPLY:
+                raise smtplib.SMTPServerDisconnected("the reply had no end")
+        return _code(line), b"\n".join(texts)
+
+    def all_well(self, answers: re.Pattern[bytes]) -> bool:
+        """Waits for something to be said after our words; whether that is all of these answers, and no more."""
+        self._pending = self._receive()
+        if not answers.fullmatch(self._pending):
+            return False
+        self._pending = b""
+        return True
 
     def _read_line(self) -> bytes:
-        """Up to the line feed; at the end of the stream whatever came: the digits of a cut reply still count."""
+        """Up to the line feed. Of the last answer the digits count also where the rest was cut off: then it is decided."""
         while b"\n" not in self._pending:
-            sock = self._socket()
-            sock.settimeout(self._left())
-            received = sock.recv(8192)
+            received = self._receive()
             if not received:
                 rest, self._pending = self._pending, b""
-                if rest:
+                if rest and self.stage is Stage.DOT:
                     return rest
                 raise smtplib.SMTPServerDisconnected("the relay hung up")
             self._pending += received
@@ -300,8 +318,13 @@ class _Session(smtplib.SMTP):
         line, _, self._pending = self._pending.partition(b"\n")
         return line
 
+    def _receive(self) -> bytes:
+        received = self._over().receive(self._until)
+        self._used_at = time.monotonic()
+        return received
+
     def _left(self) -> float:
-        left = min(self._step_end, self.deadline) - time.monotonic()
+        left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError("the time was up")
         return left
@@ -311,10 +334,18 @@ class _Session(smtplib.SMTP):
             raise smtplib.SMTPServerDisconnected("the connection is closed")
         return self.sock
 
-    def _readable(self) -> bool:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._socket(), selectors.EVENT_READ)
-            return bool(self._pending) or bool(selector.select(0))
+    def _over(self) -> Channel:
+        if self._channel is None:
+            raise smtplib.SMTPServerDisconnected("the connection is closed")
+        return self._channel
+
+    def close(self) -> None:
+        self._channel = None
+        super().close()
+
+    def _take(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._channel = SecureChannel(sock) if isinstance(sock, ssl.SSLSocket) else Channel(sock)
 
     def _start_tls(self, context: ssl.SSLContext) -> None:
         if not self.has_extn("starttls"):
@@ -325,7 +356,7 @@ class _Session(smtplib.SMTP):
     def _secure(self, context: ssl.SSLContext) -> None:
         sock = self._socket()
         sock.settimeout(self._left())
-        self.sock = context.wrap_socket(sock, server_hostname=self._relay.host)
+        self._take(context.wrap_socket(sock, server_hostname=self._relay.host))
 
     def _log_in(self, username: str, password: str) -> None:
         """PLAIN or LOGIN (RFC 4954): within TLS nothing is gained by more, and UTF-8 works in both."""
@@ -344,70 +375,87 @@ class _Session(smtplib.SMTP):
 def _transact(session: _Session, message: Message) -> None:
     """One message. Where the relay allows it, what needs no answer first goes out at once (RFC 2920)."""
     times = session.times
-    options = tuple(_options(session, message))
+    sender, recipient = _path(message.sender), _path(message.recipient)
+    options = _options(session, message.data, f"{sender}{recipient}")
     session.in_transaction = True
-    steps = (
-        (Stage.MAIL, times.command, 2, " ".join((f"MAIL FROM:<{_path(message.sender)}>", *options))),
-        (Stage.RCPT, times.command, 2, f"RCPT TO:<{_path(message.recipient)}>"),
-        (Stage.DATA, times.data, 3, "DATA"),
-    )
-    if session.has_extn("pipelining"):
-        _ask_at_once(session, steps)
-    else:
-        for stage, seconds, wanted, command in steps:
-            session.enter(stage, seconds)
-            session.expect(wanted, session.docmd(command))
+    mail = _Step(Stage.MAIL, times.command, 2, f"MAIL FROM:<{sender}>{options}")
+    rcpt = _Step(Stage.RCPT, times.command, 2, f"RCPT TO:<{recipient}>")
+    if session.in_one_go:
+        _say(session, mail, rcpt, _Step(Stage.DOT, times.dot, 2, f"BDAT {len(message.data)} LAST"), text=message.data)
+        session.in_transaction = False
+        return
+    _say(session, mail, rcpt, _Step(Stage.DATA, times.data, 3, "DATA"))
     session.enter(Stage.DATA, times.block)
-    session.send(_stuffed(message.data))
+    session.say(_transparent(message.data), b".\r\n")
     session.enter(Stage.DOT, times.dot)
     reply = session.getreply()
     session.in_transaction = False
     session.expect(2, reply)
 
 
-def _ask_at_once(session: _Session, steps: Sequence[tuple[Stage, float, int, str]]) -> None:
-    """The first refusal counts, but the answers after it have to be heard, or the dialogue falls out of step."""
-    session.enter(*steps[0][:2])
-    session.send("".join(f"{command}\r\n" for *_, command in steps))
-    for place, (stage, seconds, wanted, _) in enumerate(steps):
-        session.enter(stage, seconds)
-        reply = session.getreply()
-        if reply[0] // 100 != wanted:
-            if 400 <= reply[0] <= 599 and reply[0] != 421:
-                _hear_out(session, len(steps) - place - 1)
-                session.stage = stage
-            session.expect(wanted, reply)
+class _Step(NamedTuple):
+    """A command, the first digit of the answer that is hoped for, and the seconds until that must be there."""
+
+    stage: Stage
+    seconds: float
+    wanted: int
+    command: str
 
 
-def _hear_out(session: _Session, replies: int) -> None:
-    """Read the answers that are still to come. A relay that takes DATA without a recipient gets an empty message for
-    nobody (RFC 2920 3.1).
+def _say(session: _Session, *steps: _Step, text: bytes = b"") -> None:
+    """Says the steps in groups: all in one where the relay takes that, else each when the last one went well.
+
+    `text` follows the last command at once. As soon as it has left, only a refusal is a proof that it was not taken.
     """
-    code = 0
-    for _ in range(replies):
-        code = session.getreply()[0]
-    if code == 354:
-        session.send(".\r\n")
-        session.getreply()
+    group = len(steps) if session.has_extn("pipelining") else 1
+    for place, step in enumerate(steps):
+        session.enter(step.stage, step.seconds)
+        if place % group == 0:
+            session.say("".join([f"{each.command}\r\n" for each in steps[place : place + group]]).encode(), text)
+            session.in_doubt = bool(text)
+            if group > 1 and session.all_well(_WELL[steps[-1].wanted]):
+                break
+        reply = session.getreply()
+        if _is_refusal(reply[0]) and step.stage is Stage.RCPT and group > 1:
+            _hear_out(session)
+        session.in_doubt = session.in_doubt and not 400 <= reply[0] <= 599
+        session.expect(step.wanted, reply)
+    session.in_doubt = False
 
 
-def _options(session: _Session, message: Message) -> Iterator[str]:
+def _hear_out(session: _Session) -> None:
+    """The recipient's refusal counts, but the answer to what came after has to be heard, or we fall out of step.
+
+    A relay that takes DATA without a recipient gets an empty message for nobody (RFC 2920 3.1).
+    """
+    try:
+        session.enter(Stage.RCPT, session.times.data)
+        if session.getreply()[0] == 354:
+            session.send(".\r\n")
+            session.getreply()
+    except OSError:
+        session.close()
+
+
+def _options(session: _Session, data: bytes, addresses: str) -> str:
     """What MAIL FROM has to ask for. Raises where the relay does not offer it: then nothing has been said yet."""
-    if session.has_extn("size"):
-        yield f"SIZE={len(message.data)}"
-    head = message.data.partition(b"\r\n\r\n")[0]
-    if not (head.isascii() and _path(message.sender).isascii() and _path(message.recipient).isascii()):
+    options = f" SIZE={len(data)}" if session.has_extn("size") else ""
+    plain = is_ascii(data)
+    if not ((plain or data.partition(b"\r\n\r\n")[0].isascii()) and addresses.isascii()):
         if not session.has_extn("smtputf8"):
             raise PermanentFailure("the relay does not take addresses beyond ASCII", enhanced="5.6.7")
-        yield "SMTPUTF8"
-    if not message.data.isascii():
+        options += " SMTPUTF8"
+    if not plain:
         if not session.has_extn("8bitmime"):
             raise RelayFailure("the message has octets beyond ASCII, and the relay takes none", enhanced="5.6.3")
-        yield "BODY=8BITMIME"
+        options += " BODY=8BITMIME"
+    return options
 
 
 def _path(address: str) -> str:
     """The address for the envelope, its domain in the form of the DNS where that says the same (RFC 5891)."""
+    if address.isascii():
+        return address
     local, _, domain = address.rpartition("@")
     if domain.isascii():
         return address
@@ -420,16 +468,28 @@ def _path(address: str) -> str:
     return f"{local}@{encoded.decode()}" if same else address
 
 
-def _stuffed(data: bytes) -> bytes:
-    """With the transparency of RFC 5321 4.5.2 and the final dot."""
-    stuffed = data.replace(b"\r\n.", b"\r\n..") if b"\r\n." in data else data
-    return b".%b.\r\n" % stuffed if data.startswith(b".") else stuffed + b".\r\n"
+def _transparent(data: bytes) -> bytes:
+    """With one dot more before each line that begins with one (RFC 5321 4.5.2)."""
+    if not has_dots(data):
+        return data
+    doubled = data.replace(b"\r\n.", b"\r\n..")
+    return b"." + doubled if data.startswith(b".") else doubled
 
 
-def _in_step(failure: TransportError, stage: Stage) -> bool:
+def _code(line: bytes) -> int:
+    digits = line[:3]
+    return int(digits) if len(digits) == 3 and digits.isdigit() else -1
+
+
+def _in_step(session: _Session, failure: TransportError) -> bool:
     """Whether the relay gave a whole refusal of this one transaction, and the next may follow on the connection."""
-    refused = failure.code is not None and 400 <= failure.code <= 599 and failure.code not in {421, 503}
-    return refused and stage in {Stage.RCPT, Stage.DATA, Stage.DOT}
+    after_mail = session.stage in {Stage.RCPT, Stage.DATA, Stage.DOT}
+    return after_mail and session.sock is not None and failure.code is not None and _is_refusal(failure.code)
+
+
+def _is_refusal(code: int) -> bool:
+    """Whether a reply refuses the one thing that was asked for, and no more than that."""
+    return 400 <= code <= 599 and code not in {421, 503}
 
 
 def _base64(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from newsletter.errors import (
     AmbiguousFailure,
+    Fault,
     PermanentFailure,
     RelayFailure,
     TemporaryFailure,
@@ -77,6 +78,60 @@ def test_every_reply_has_one_meaning(
     assert type(failure) is kind
     assert failure.enhanced == enhanced
     assert failure.code == (code if code >= 0 else None)
+
+
+_OF_A_RECIPIENT = (Stage.RCPT, Stage.DATA, Stage.DOT)
+
+
+@pytest.mark.parametrize(
+    ("fault", "replies", "stages"),
+    [
+        (Fault.RELAY, ["421 4.7.0 slow down", "421 too many connections", "503 5.5.1 out of step"], tuple(Stage)),
+        (Fault.RELAY, ["451 4.3.0 later", "450 4.7.1 greylisted"], (Stage.CONNECT, Stage.AUTH, Stage.MAIL)),
+        (Fault.RELAY, ["554 no service here"], (Stage.CONNECT,)),
+        (Fault.RELAY, ["451 4.3.0 later", "454 Throttling failure: maximum sending rate"], (Stage.DATA, Stage.DOT)),
+        (Fault.RELAY, ["354 go on", "600 ?", "250"], (Stage.RCPT, Stage.DOT)),
+        (Fault.DOMAIN, ["450 4.7.1 greylisted", "550 5.7.1 not welcome", "554 blocked: see policy"], _OF_A_RECIPIENT),
+        (Fault.MAILBOX, ["452 4.2.2 full", "550 5.2.2 full", "552 no room", "450 4.2.0 busy"], _OF_A_RECIPIENT),
+        (Fault.MAILBOX, ["550 5.4.1 no answer from host", "554 5.4.4 no route"], _OF_A_RECIPIENT),
+        (Fault.MAILBOX, ["450 not now", "451 4.4.1 no answer from host"], (Stage.RCPT,)),
+        (
+            Fault.RECIPIENT,
+            [f"550 {code} no" for code in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")]
+            + ["550 no", "551 no"],
+            _OF_A_RECIPIENT,
+        ),
+        (
+            Fault.MESSAGE,
+            ["552 5.3.4 too big", "554 5.6.0 not a message", "550 5.6.3 no"],
+            (Stage.MAIL, *_OF_A_RECIPIENT),
+        ),
+        (Fault.MESSAGE, ["552 message size exceeds the limit"], (Stage.MAIL, Stage.DATA, Stage.DOT)),
+        (Fault.CONFIGURATION, [f"{code} 5.7.0 log in" for code in (530, 534, 535, 538)], tuple(Stage)),
+        (Fault.CONFIGURATION, ["550 5.1.8 bad sender", "550 5.7.1 policy", "504 5.5.4 no"], (Stage.AUTH, Stage.MAIL)),
+        (Fault.CONFIGURATION, ["554 5.7.1 Relay access denied"], (Stage.RCPT,)),
+    ],
+    ids=lambda value: value.name if isinstance(value, Fault) else "",
+)
+def test_every_refusal_says_whose_doing_it_was(fault: Fault, replies: list[str], stages: tuple[Stage, ...]) -> None:
+    for reply in replies:
+        code, _, text = reply.partition(" ")
+        assert {stage: classify(int(code), text, stage).fault for stage in stages} == dict.fromkeys(stages, fault), (
+            reply
+        )
+
+
+def test_what_broke_by_itself_is_the_networks_doing() -> None:
+    assert {lost("reset", stage).fault for stage in Stage} == {Fault.NETWORK}
+
+
+def test_what_we_made_ourselves_is_nobody_elses_doing() -> None:
+    with pytest.raises(RelayFailure) as caught:
+        require_sendable(replace(_MESSAGE, data=b"bare\n"))
+    assert caught.value.fault is Fault.MESSAGE
+    with pytest.raises(PermanentFailure) as refused:
+        require_sendable(replace(_MESSAGE, recipient="nobody"))
+    assert refused.value.fault is Fault.RECIPIENT
 
 
 def test_a_lost_connection_is_in_doubt_only_after_the_dot() -> None:

@@ -17,11 +17,11 @@ from newsletter.model import Message
 from newsletter.transports.smtp import Relay, Smtp
 
 
-class _Store:
+class Store:
     """Takes messages, but for one recipient whose box is full: that is only said after the message."""
 
     def __init__(self) -> None:
-        self.taken: list[tuple[str, bytes]] = []
+        self.taken: list[tuple[str, str, bytes]] = []  #: sender, recipient, data
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - a name of aiosmtpd
         (recipient,) = envelope.rcpt_tos
@@ -30,17 +30,18 @@ class _Store:
         if recipient.startswith("gone"):
             return "550 5.1.1 no such mailbox"
         assert isinstance(envelope.original_content, bytes)
-        self.taken.append((recipient, envelope.original_content))
+        assert envelope.mail_from is not None
+        self.taken.append((envelope.mail_from, recipient, envelope.original_content))
         return "250 2.1.5 delivered"
 
 
 class _Controller(UnixSocketController):
     def factory(self) -> Any:
-        return LMTP(self.handler)
+        return LMTP(self.handler, enable_SMTPUTF8=True)
 
 
 @contextmanager
-def _serving(store: _Store, path: Path) -> Iterator[Smtp]:
+def serving(store: Store, path: Path) -> Iterator[Smtp]:
     controller = _Controller(store, unix_socket=str(path))
     controller.start()
     smtp = Smtp(Relay(host=str(path), port=0, security="none", protocol="lmtp", helo_name="test.example.org"))
@@ -59,8 +60,8 @@ def _message(name: str) -> Message:
 
 
 def test_each_recipient_gets_an_answer_of_their_own(tmp_path: Path) -> None:
-    store = _Store()
-    with _serving(store, tmp_path / "lmtp") as smtp:
+    store = Store()
+    with serving(store, tmp_path / "lmtp") as smtp:
         smtp.send(_message("ann"))
         with pytest.raises(TemporaryFailure) as full:
             smtp.send(_message("full"))
@@ -69,7 +70,7 @@ def test_each_recipient_gets_an_answer_of_their_own(tmp_path: Path) -> None:
         smtp.send(_message("bea"))
     assert (full.value.code, full.value.enhanced) == (452, "4.2.2")
     assert (gone.value.code, gone.value.enhanced) == (550, "5.1.1")
-    assert store.taken == [(f"{name}@example.org", _message(name).data) for name in ("ann", "bea")]
+    assert store.taken == [("news@example.org", f"{name}@example.org", _message(name).data) for name in ("ann", "bea")]
 
 
 def test_a_socket_that_is_not_there_is_nobodys_fault(tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ def _server_context(authority: trustme.CA, name: str) -> ssl.SSLContext:
     return context
 
 
+@pytest.fixture(params=[False, True], ids=["step-by-step", "pipelined"])
+def pipelining(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
 @contextmanager
 def _client(server: FaultServer, **settings: Any) -> Iterator[Smtp]:
     settings = {
@@ -258,12 +263,13 @@ def test_octets_beyond_ascii_are_announced_or_not_sent() -> None:
     ids=lambda value: f"{value.at}-{value.deed}-{value.reply}" if isinstance(value, Fault) else value.__name__,
 )
 def test_every_refusal_has_its_class_and_the_next_message_is_none_the_worse(
-    fault: Fault, kind: type[TransportError]
+    fault: Fault, kind: type[TransportError], *, pipelining: bool
 ) -> None:
     """In both orders: on a fresh connection, then on one that has served already."""
     once = fault.at in {"rcpt", "data", "dot"}
     always, scripts = ((), {_ANNA.recipient: [fault, fault]}) if once else ((fault,), {})
-    with FaultServer(always=always, scripts=scripts) as server, _client(server) as smtp:
+    server = FaultServer(always=always, scripts=scripts, pipelining=pipelining)
+    with server, _client(server) as smtp:
         failure = _failure(smtp)
         assert type(failure) is kind
         if once:
@@ -471,22 +477,40 @@ class _Explosive(bytes):
 
 @pytest.mark.parametrize("deed", ["stall", "drip"])
 @pytest.mark.parametrize("step", ["greeting", "ehlo", "mail", "rcpt", "data", "dot"])
-def test_silence_and_dripping_end_by_the_deadline(step: Any, deed: Any) -> None:
+def test_silence_and_dripping_end_by_the_deadline(step: Any, deed: Any, *, pipelining: bool) -> None:
     fault = Fault(at=step, deed=deed, reply="250 " + "x" * 5000, seconds=0.05)
-    with FaultServer(always=(fault,)) as server, _client(server, timeouts=Timeouts(message=0.6, quit=0.1)) as smtp:
+    server = FaultServer(always=(fault,), pipelining=pipelining)
+    with server, _client(server, timeouts=Timeouts(message=0.6, quit=0.1)) as smtp:
         began = time.monotonic()
         failure = _failure(smtp)
         assert 0.5 < time.monotonic() - began < 3
     assert type(failure) is (AmbiguousFailure if step == "dot" else TemporaryFailure)
 
 
-def test_a_server_that_stops_reading_ends_by_the_deadline() -> None:
+@pytest.mark.parametrize("security", ["none", "starttls"])
+def test_a_server_that_stops_reading_ends_by_the_deadline(
+    ca_file: Path, certificate: ssl.SSLContext, security: str
+) -> None:
     data = b"A: b\r\n\r\n" + (b"x" * 998 + b"\r\n") * 30_000
-    times = Timeouts(message=1, quit=0.1)
-    with FaultServer(always=(Fault(at="text", deed="stall"),)) as server, _client(server, timeouts=times) as smtp:
+    settings = {"timeouts": Timeouts(message=1.3, quit=0.1), "security": security, "ca_file": ca_file}
+    server = FaultServer(always=(Fault(at="text", deed="stall"),), starttls=certificate)
+    with server, _client(server, **settings) as smtp:
         began = time.monotonic()
         assert type(_failure(smtp, replace(_ANNA, data=data))) is TemporaryFailure
-        assert time.monotonic() - began < 3
+        assert 1.2 < time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("deed", ["stall", "drip"])
+@pytest.mark.parametrize("step", ["rcpt", "dot"])
+def test_silence_and_dripping_behind_tls_end_by_the_deadline(
+    ca_file: Path, certificate: ssl.SSLContext, step: Any, deed: Any
+) -> None:
+    fault = Fault(at=step, deed=deed, reply="250 " + "x" * 5000, seconds=0.05)
+    server = FaultServer(always=(fault,), starttls=certificate, pipelining=True)
+    with server, _client(server, security="starttls", ca_file=ca_file, timeouts=Timeouts(message=1, quit=0.1)) as smtp:
+        began = time.monotonic()
+        assert type(_failure(smtp)) is (AmbiguousFailure if step == "dot" else TemporaryFailure)
+        assert 0.9 < time.monotonic() - began < 3
 
 
 def test_a_dripping_server_ends_by_the_step_even_when_the_deadline_is_far() -> None:
