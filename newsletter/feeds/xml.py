@@ -1,7 +1,7 @@
 """What Atom and RSS share: our own elements, those of scholars, and how entries become bytes and bytes a document.
 
-Entries are written on their own and joined later. So their namespaces are declared on the root of every document, and
-an entry is cut out of a root that declares the same.
+Entries are written on their own and joined later. So their namespaces are declared on the root of every document. They
+are written as plain texts, which takes a tenth of the time of a tree; the tests hold them to what feedgen and lxml write.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 from math import isfinite
-
-from lxml import etree
 
 from newsletter.feeds.relations import FEED_HISTORY, OWN
 from newsletter.feeds.text import address, clean_text
@@ -22,30 +20,52 @@ PRISM = "http://prismstandard.org/namespaces/basic/2.0/"  #: Crossref's recommen
 NAMESPACES = {"dc": DUBLIN_CORE, "prism": PRISM, "newsletter": OWN, "fh": FEED_HISTORY}
 
 
-def append_facts(entry: etree._Element, facts: EntryFacts) -> None:
-    """Add to an entry what is known of its study; what is unknown has no element."""
-    _append_rating(entry, "credibility", facts.credibility)
-    _append_rating(entry, "interest", facts.interest)
-    _append(entry, OWN, "status", facts.status.value)
+def element(name: str, text: str, indent: str, attributes: str = "") -> str:
+    """An element on a line of its own; an empty tag where there is no text."""
+    if not text:
+        return f"{indent}<{name}{attributes}/>\n"
+    return f"{indent}<{name}{attributes}>{escaped(text)}</{name}>\n"
+
+
+def escaped(text: str) -> str:
+    """Text between two tags (XML 1.0, 2.4). A carriage return is named, for parsers make a line feed of it (2.11)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
+
+
+def attribute(name: str, value: str) -> str:
+    """One attribute with a space before it. White space is named, for parsers make blanks of it (XML 1.0, 3.3.3)."""
+    quoted = escaped(value).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
+    return f' {name}="{quoted}"'
+
+
+def link_element(link: Link, indent: str) -> str:
+    told = "".join(attribute(name, value) for name, value in link_attributes(link).items())
+    return element("link", "", indent, told)
+
+
+def facts_elements(facts: EntryFacts, indent: str) -> str:
+    """What is known of a study; what is unknown has no element."""
+    told = [_rating("credibility", facts.credibility, indent), _rating("interest", facts.interest, indent)]
+    told.append(element("newsletter:status", facts.status.value, indent))
     if facts.journal:
-        _append(entry, PRISM, "publicationName", facts.journal)
+        told.append(element("prism:publicationName", clean_text(facts.journal), indent))
     if facts.issue_date:
         day = facts.issue_date.day.isoformat()
-        _append(entry, PRISM, "coverDate", day[:7] if facts.issue_date.precision is Precision.MONTH else day)
+        month = facts.issue_date.precision is Precision.MONTH
+        told.append(element("prism:coverDate", day[:7] if month else day, indent))
     if facts.doi:
-        _append(entry, PRISM, "doi", facts.doi)
-        _append(entry, DUBLIN_CORE, "identifier", f"doi:{facts.doi}")
+        doi = clean_text(facts.doi)
+        told += (element("prism:doi", doi, indent), element("dc:identifier", f"doi:{doi}", indent))
     if facts.pmid:
-        _append(entry, OWN, "pmid", facts.pmid)
+        told.append(element("newsletter:pmid", clean_text(facts.pmid), indent))
+    return "".join(told)
 
 
-def _append_rating(entry: etree._Element, name: str, rating: Rating | None) -> None:
-    if rating is not None and isfinite(rating.value):
-        etree.SubElement(entry, f"{{{OWN}}}{name}", {"value": f"{rating.value:g}", "scale": str(rating.scale)})
-
-
-def _append(entry: etree._Element, namespace: str, name: str, text: str) -> None:
-    etree.SubElement(entry, f"{{{namespace}}}{name}").text = clean_text(text)
+def _rating(name: str, rating: Rating | None, indent: str) -> str:
+    if rating is None or not isfinite(rating.value):
+        return ""
+    told = attribute("value", f"{rating.value:g}") + attribute("scale", str(rating.scale))
+    return element(f"newsletter:{name}", "", indent, told)
 
 
 def link_attributes(link: Link) -> dict[str, str]:
@@ -58,28 +78,6 @@ def link_attributes(link: Link) -> dict[str, str]:
         "title": link.title,
     }
     return {name: clean_text(value) for name, value in attributes.items() if value}
-
-
-class Cutter:
-    """Writes an entry as it stands in a document whose root declares `namespaces`, `depth` elements below the top."""
-
-    def __init__(self, namespaces: dict[str, str], depth: int) -> None:
-        self._namespaces = namespaces
-        self._above = depth - 1
-        whole = self._whole(etree.Element("e"))
-        self._start = whole.index(b"  " * depth + b"<e/>\n")
-        self._end = self._start + len(b"  " * depth + b"<e/>\n") - len(whole)
-
-    def cut(self, entry: etree._Element) -> bytes:
-        """The entry on lines of its own, without the declarations."""
-        return self._whole(entry)[self._start : self._end]
-
-    def _whole(self, entry: etree._Element) -> bytes:
-        root = last = etree.Element("e", nsmap=self._namespaces)
-        for _ in range(self._above):
-            last = etree.SubElement(last, "e")
-        last.append(entry)
-        return etree.tostring(root, encoding="utf-8", pretty_print=True)
 
 
 def join(head: bytes, end: bytes, entries: Iterable[bytes], *, style: str | None) -> bytes:

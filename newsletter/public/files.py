@@ -43,10 +43,11 @@ class Files:
         """Write a file; False where it stood there already with the same bytes."""
         path = f"{self._root}/{name}"
         self._kept.add(name)
-        if _holds(path, data):
+        folder = path[: path.rindex("/")]
+        if not self._made(folder) and _holds(path, data):
             self._unchanged += 1
             return False
-        self._write(path, data)
+        _write(folder, path, data)
         self._written += 1
         return True
 
@@ -69,13 +70,25 @@ class Files:
         one of `spared`.
         """
         for part in folders:
-            for path in sorted((self.folder / part).rglob("*"), reverse=True):
-                name = path.relative_to(self.folder).as_posix()
-                if path.is_file() and name not in self._kept and not name.startswith(tuple(spared)):
-                    path.unlink()
-                    self._removed += 1
-                elif path.is_dir() and not any(path.iterdir()):
-                    path.rmdir()
+            self._sweep(part, tuple(spared))
+
+    def _sweep(self, folder: str, spared: tuple[str, ...]) -> bool:
+        """Whether the folder is left with something in it; else it is removed, as are those in it."""
+        left = False
+        with suppress(FileNotFoundError), os.scandir(f"{self._root}/{folder}") as found:
+            for each in found:
+                name = f"{folder}/{each.name}"
+                if each.is_dir(follow_symlinks=False):
+                    kept = self._sweep(name, spared)
+                else:
+                    kept = name in self._kept or name.startswith(spared)
+                    if not kept:
+                        os.unlink(each.path)  # noqa: PTH108 - see above
+                        self._removed += 1
+                left = left or kept
+            if not left:
+                os.rmdir(f"{self._root}/{folder}")  # noqa: PTH106 - see above
+        return left
 
     def report(self) -> Written:
         return Written(
@@ -86,20 +99,32 @@ class Files:
             repaired=tuple(self.repaired),
         )
 
-    def _write(self, path: str, data: bytes) -> None:
-        folder = os.path.dirname(path)  # noqa: PTH120 - see above
-        if folder not in self._folders:
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - see above
-            self._folders.add(folder)
-        new = f"{folder}/.new-{os.getpid()}-{threading.get_ident()}"
+    def _made(self, folder: str) -> bool:
+        """See to it that a folder is there; whether it is a new one, with nothing in it."""
+        if folder in self._folders:
+            return False
+        self._folders.add(folder)
         try:
-            with open(new, "wb") as file:  # noqa: PTH123 - see above
-                file.write(data)
-            os.replace(new, path)  # noqa: PTH105 - see above
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(new)  # noqa: PTH108 - see above
-            raise
+            os.mkdir(folder)  # noqa: PTH102 - see above
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - see above
+        return True
+
+
+def _write(folder: str, path: str, data: bytes) -> None:
+    new = f"{folder}/.new-{os.getpid()}-{threading.get_ident()}"
+    try:
+        with open(new, "wb", buffering=0) as file:  # noqa: PTH123 - see above
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+        os.replace(new, path)  # noqa: PTH105 - see above
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(new)  # noqa: PTH108 - see above
+        raise
 
 
 def _holds(path: str, data: bytes) -> bool:

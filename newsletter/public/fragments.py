@@ -5,6 +5,7 @@ An article stands in several feeds. It is written once in each format, and every
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import Self
 from newsletter.feeds import FORMATS, Format
 from newsletter.model import Entry
 
+_AT_ONCE = 256 * 1024  # bytes
 _SOURCE = 600  # what a feed may add to an entry: the name of the feed in which it stands first
 
 
@@ -21,8 +23,9 @@ class Fragments:
 
     def __init__(self, formats: Sequence[Format] = FORMATS) -> None:
         self._formats = formats
-        self._file = tempfile.TemporaryFile(prefix="newsletter-")  # noqa: SIM115 - closed by __exit__
-        self._end = 0
+        self._file = tempfile.TemporaryFile(prefix="newsletter-", buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._written = 0
+        self._new = bytearray()  # what stands behind that
         self._places: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {}
 
     def __enter__(self) -> Self:
@@ -36,11 +39,11 @@ class Fragments:
         places = []
         for each in self._formats:
             data = each.fragment(entry)
-            self._file.seek(self._end)
-            self._file.write(data)
-            places.append((self._end, len(data)))
-            self._end += len(data)
+            places.append((self._written + len(self._new), len(data)))
+            self._new += data
         self._places[kind, subject] = tuple(places)
+        if len(self._new) >= _AT_ONCE:
+            self._write()
         return max(length for _, length in places) + _SOURCE
 
     def __contains__(self, piece: tuple[str, str]) -> bool:
@@ -48,8 +51,15 @@ class Fragments:
 
     def of(self, form: Format, pieces: Sequence[tuple[str, str]]) -> Iterator[bytes]:
         """The pieces in one format, in the order given."""
-        number = self._formats.index(form)
+        self._write()
+        number, descriptor = self._formats.index(form), self._file.fileno()
         for piece in pieces:
             start, length = self._places[piece][number]
-            self._file.seek(start)
-            yield self._file.read(length)
+            yield os.pread(descriptor, length, start)
+
+    def _write(self) -> None:
+        rest = memoryview(self._new)
+        while rest:
+            rest = rest[os.pwrite(self._file.fileno(), rest, self._written + len(self._new) - len(rest)) :]
+        self._written += len(self._new)
+        self._new = bytearray()
