@@ -73,6 +73,7 @@ def corpus_of(name: str) -> list[bytes]:
     """The good document of a format, and whatever the test data and the seeds hold of its kind."""
     good = EXAMPLES[name].file("a")
     found = [path for folder in ("tests/data", "seeds") for path in sorted((ROOT / folder).rglob("*"))]
+    found = [path for path in found if "bounces" not in path.parts]  # these are mail
     files = [path for path in found if path.suffix == _path(name).suffix and path.stat().st_size <= CORPUS_LIMIT]
     return [good, *(path.read_bytes() for path in files)]
 

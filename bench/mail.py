@@ -158,7 +158,7 @@ def by_rendering(digest: Digest, *, inlined: Engine | None) -> Callable[[Address
     def made(reader: Addressee) -> bytes:
         url = SITE.url(f"unsubscribe/{reader.unsubscribe_token}")
         letter = write_letter(digest, SITE, unsubscribe_url=url)
-        page = TEMPLATES.render("mail/digest.html", letter=letter, wording=wording.constants(), cut=uncut)
+        page = TEMPLATES.render("mail/digest.html", letter=letter, wording=wording.constants(letter.words), cut=uncut)
         return packed(letter, inline(page, engine=inlined) if inlined else page, reader, url)
 
     return made

@@ -21,9 +21,13 @@ from pydantic_core import ErrorDetails
 
 from newsletter.errors import ConfigError
 from newsletter.model import Audience, Cadence, CatchUp, Newsletter, Site
+from newsletter.words import known_locale
 
 SECRETS_VARIABLE = "NEWSLETTER_SECRETS"
 SMTP_PASSWORD_VARIABLE = "NEWSLETTER_SMTP_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+IMAP_PASSWORD_VARIABLE = "NEWSLETTER_IMAP_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
+_USUAL_LANGUAGES = frozenset({"en", "en-GB", "en-US"})
 
 
 def _zone(name: str) -> str:
@@ -31,6 +35,17 @@ def _zone(name: str) -> str:
         near = difflib.get_close_matches(name, available_timezones(), n=1)
         raise ValueError(f"no such zone{f'; did you mean {near[0]}?' if near else ''}")
     return name
+
+
+def _language(tag: str) -> str:
+    """A language that Babel knows, and so knows how to write dates in."""
+    if tag in _USUAL_LANGUAGES or known_locale(tag) is not None:
+        return tag
+    from babel.localedata import locale_identifiers  # noqa: PLC0415 - the usual languages do without Babel
+
+    known = [name.replace("_", "-") for name in locale_identifiers()]
+    near = difflib.get_close_matches(tag, sorted(known, key=len), n=1)
+    raise ValueError(f"no such language{f'; did you mean {near[0]}?' if near else ''}")
 
 
 def _hours(told: Any) -> tuple[time, time]:
@@ -47,6 +62,7 @@ def _hours(told: Any) -> tuple[time, time]:
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 Address = Annotated[str, Field(pattern=r"^[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$")]
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$", max_length=500)]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"), AfterValidator(_language)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Hours = Annotated[tuple[time, time], BeforeValidator(_hours)]
 Domain = Annotated[
@@ -66,9 +82,7 @@ class SiteConfig(_Part):
     base_url: WebAddress = Field(description="where `public/` is served, without a slash at the end")
     title: Line = Field(description="the name of the site")
     description: str = Field("", description="one sentence about the site")
-    language: str = Field(
-        "en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", description="the language tag of all texts"
-    )
+    language: Language = Field("en", description="the language tag of all texts, such as en, de or pt-BR")
     author: Line = Field(description="the person or office that answers for the texts")
     contact: Address = Field(description="an address that a person reads")
     postal_address: Line = Field(description="a postal address; every digest must carry one")
@@ -173,6 +187,7 @@ class SmtpConfig(_Part):
     )
     helo_name: str | None = Field(None, description="the name that we greet with; empty: this machine's")
     ca_file: str | None = Field(None, description="a file of certificates to trust instead of the system's")
+    chunking: bool = Field(default=False, description="true or false")
 
 
 class WarmUpConfig(_Part):
@@ -258,6 +273,28 @@ class DeliveryConfig(_Part):
         return timedelta(days=self.max_age_days)
 
 
+class ImapConfig(_Part):
+    host: str = Field(min_length=1, description="the IMAP server's host name")
+    port: int = Field(993, ge=1, le=65535, description="a port from 1 to 65535")
+    security: Literal["tls", "starttls", "none"] = Field(
+        "tls", description='"tls", "starttls" or, on this machine alone, "none"'
+    )
+    username: str = Field(min_length=1, description="the account's name")
+    password_file: str | None = Field(
+        None, description=f"a file of mode 0600 that holds the password; {IMAP_PASSWORD_VARIABLE} goes before it"
+    )
+    folder: str = Field("INBOX", pattern=r"^[ -~]+$", description="the folder's name, in ASCII")
+    ca_file: str | None = Field(None, description="a file of certificates to trust instead of the system's")
+
+
+class BouncesConfig(_Part):
+    address: Address | None = Field(
+        None, description='an address with at most 26 characters before the @, such as "b@bounces.example.org"'
+    )
+    maildir: str | None = Field(None, min_length=1, description="a folder in Maildir form")
+    imap: ImapConfig | None = Field(None, description="a table")
+
+
 class FeedsConfig(_Part):
     hub: FeedAddress | None = Field(None, description="the address of a WebSub hub that is told of what is new")
     topic_articles: int = Field(2, ge=1, le=1000, description="a number of articles from 1 to 1000")
@@ -284,6 +321,7 @@ class Config(_Part):
         strict=False, min_length=1, description="one [[newsletter]] or more"
     )
     delivery: DeliveryConfig = Field(default_factory=DeliveryConfig, description="a table")
+    bounces: BouncesConfig = Field(default_factory=BouncesConfig, description="a table")
     feeds: FeedsConfig = Field(default_factory=FeedsConfig, description="a table")
     web: WebConfig = Field(default_factory=WebConfig, description="a table")
 
@@ -306,7 +344,11 @@ class Config(_Part):
         return tuple(self._newsletter(told) for told in self.newsletter)
 
     def _newsletter(self, told: NewsletterConfig) -> Newsletter:
-        sender = {"from_address": self.mail.from_address, "reply_to": self.mail.reply_to}
+        sender = {
+            "from_address": self.mail.from_address,
+            "reply_to": self.mail.reply_to,
+            "leave_address": self.bounces.address or "",
+        }
         return Newsletter(**(told.model_dump() | sender | {"from_name": told.from_name or self.mail.from_name}))
 
 
@@ -322,6 +364,7 @@ def load(path: Path) -> Config:
         *_places(config),
         *_relays(config),
         *_dkim(config),
+        *_bounces(config),
         *_missing_folders(config, path.parent),
     )
     problems = [f"{path}: {problem}" for problem in found]
@@ -353,6 +396,31 @@ def read_relay_password(config: Config, relay: RelayConfig) -> str | None:
     if relay not in config.delivery.relay:
         return read_smtp_password(config)
     return _password(relay.password_variable, relay, f'delivery.relay "{relay.name}"')
+
+
+def read_imap_password(config: Config) -> str:
+    """The password of the mailbox of bounces. Raises ConfigError where there is none."""
+    told = os.environ.get(IMAP_PASSWORD_VARIABLE)
+    imap = config.bounces.imap
+    if told is not None:
+        return told
+    if imap is None or imap.password_file is None:
+        raise ConfigError(
+            f"bounces.imap.password_file: missing; name a file of mode 0600, or set {IMAP_PASSWORD_VARIABLE}"
+        )
+    return read_private(Path(imap.password_file), "bounces.imap.password_file").strip()
+
+
+def read_private(path: Path, key: str) -> str:
+    """What `path` holds, which the configuration names as `key`. Raises ConfigError if others can read it, or we cannot."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ConfigError(f"{key}: {path} can be read by others; it should have mode 0600 (chmod 600 {path})")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{key}: {path} cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{key}: {path} is not text in UTF-8") from None
 
 
 def _password(variable: str, smtp: SmtpConfig, key: str) -> str | None:
@@ -492,6 +560,17 @@ def _dkim(config: Config) -> Iterator[str]:
         yield f'delivery.dkim.ed25519_selector: found "{dkim.selector}" a second time; each key needs a selector of its own'
 
 
+def _bounces(config: Config) -> Iterator[str]:
+    address, imap = config.bounces.address, config.bounces.imap
+    if address is not None and len(address.rpartition("@")[0]) > 26:
+        yield (
+            f'bounces.address: found "{address}"; it should be an address with at most 26 characters before the @, '
+            "because 38 more come to them"
+        )
+    if imap is not None and imap.security == "none" and imap.host not in _THIS_MACHINE:
+        yield f'bounces.imap.security: found "none" for {imap.host}; it should be "tls" or "starttls", or this machine'
+
+
 def _missing_folders(config: Config, base: Path) -> Iterator[str]:
     if config.paths.templates is not None and not (base / config.paths.templates).is_dir():
         yield f'paths.templates: found "{config.paths.templates}", which is no folder; it should be a folder of templates'
@@ -519,6 +598,13 @@ def _absolute(config: Config, base: Path) -> Config:
         "smtp": with_files(config.delivery.smtp),
         "relay": tuple(map(with_files, config.delivery.relay)),
     }
+
+    def with_account(imap: ImapConfig) -> ImapConfig:
+        files = {"password_file": resolved(imap.password_file), "ca_file": resolved(imap.ca_file)}
+        return imap.model_copy(update=files)
+
+    told = config.bounces
+    bounces = {"maildir": resolved(told.maildir), "imap": told.imap and with_account(told.imap)}
     paths = {
         "public": resolved(config.paths.public),
         "templates": resolved(config.paths.templates),
@@ -536,6 +622,7 @@ def _absolute(config: Config, base: Path) -> Config:
                 for part in config.source
             ),
             "delivery": config.delivery.model_copy(update=delivery),
+            "bounces": config.bounces.model_copy(update=bounces),
         }
     )
 
@@ -545,15 +632,3 @@ def _make_secrets(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(48) + "\n")
-
-
-def read_private(path: Path, key: str) -> str:
-    """What `path` holds, which the configuration names as `key`. Raises ConfigError if others can read it, or we cannot."""
-    try:
-        if path.stat().st_mode & 0o077:
-            raise ConfigError(f"{key}: {path} can be read by others; it should have mode 0600 (chmod 600 {path})")
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{key}: {path} cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{key}: {path} is not text in UTF-8") from None

@@ -4,6 +4,7 @@ NewsletterError                  what a user of the package may want to catch
 ├── ConfigError                  the operator's file or environment is not usable
 ├── UsageError                   a command was asked for something that does not exist
 ├── SourceError                  a whole source could not be read
+├── MailboxError                 a mailbox of incoming mail could not be read
 ├── DocumentError                one document is not usable; the others go on
 ├── StoreError                   the database refused, is locked or is of another version
 ├── TemplateError                a template is missing or cannot be rendered
@@ -54,6 +55,10 @@ class UsageError(NewsletterError):
 
 class SourceError(NewsletterError):
     """The source could not be read."""
+
+
+class MailboxError(NewsletterError):
+    """The mailbox could not be read."""
 
 
 class DocumentError(NewsletterError):

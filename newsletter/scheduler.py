@@ -33,9 +33,10 @@ class Ticker:
         self._accepted_at: timedelta | None = None
 
     def tick(self) -> None:
-        """Take in what is new and publish what is due."""
+        """Take in what is new and what came back, and publish what is due."""
         self._survive("ingest", self._ingest)
         self._survive("publish", self._publish)
+        self._survive("bounces", self._take_in)
 
     def send(self) -> None:
         """Send what is pending."""
@@ -70,6 +71,16 @@ class Ticker:
                 _log.error("digest-refused", **named, reason=result.message)
             else:
                 _log.info("digest-published", **named, articles=result.articles, deliveries=result.deliveries)
+
+    def _take_in(self) -> None:
+        if not self._app.incoming.configured:
+            return
+        tally = self._app.incoming.take_in(clock.now, stopped=self._stop.is_set)
+        if tally.counts:
+            counts = {word.replace("-", "_"): number for word, number in tally.counts.items()}
+            _log.info("came-back", **counts, for_a_person=tally.for_a_person)
+        for domain, number in tally.domains.items():
+            _log.warning("domain-complains", domain=domain, number=number)
 
     def _deliver(self) -> None:
         if self._app.delivery.due(clock.now()):

@@ -1,72 +1,71 @@
-"""The one Jinja environment: templates, the operator's overrides, and the words for dates and ratings.
+"""The one Jinja environment: templates, the operator's overrides, and what we say of articles, dates and ratings.
 
-Templates lie in `mail/` and `web/`. A file of the same name in the operator's folder takes the place of ours.
+Templates lie in `mail/` and `web/`. A file of the same name in the operator's folder takes the place of ours. Their texts
+come from the catalogue of one language (docs/translating.md), and are text there: never markup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import jinja2
+from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup, escape
 
 from newsletter.errors import TemplateError
 from newsletter.model import Article, DateOrigin, Facts, IssueDate, Precision, Rating, Status
+from newsletter.words import ENGLISH, Words, direction_of, load_words, marked
 
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 _STATUS_WORDS = {
     Status.OK: "",
-    Status.CORRECTED: "Correction",
-    Status.CONCERN: "Expression of concern",
-    Status.RETRACTED: "Retracted",
-    Status.WITHDRAWN: "Withdrawn",
+    Status.CORRECTED: marked("Correction"),
+    Status.CONCERN: marked("Expression of concern"),
+    Status.RETRACTED: marked("Retracted"),
+    Status.WITHDRAWN: marked("Withdrawn"),
 }
 _SILENT = frozenset({Status.OK, Status.CORRECTED})
 _NOTICE_WORDS = {
     Status.OK: "",
-    Status.CORRECTED: "This study, or our summary of it, has been corrected.",
-    Status.CONCERN: "The journal has raised a concern about this study. Read it with care.",
-    Status.RETRACTED: "This study has been retracted. Do not rely on what it found.",
-    Status.WITHDRAWN: "We have taken this summary back. Do not rely on it.",
+    Status.CORRECTED: marked("This study, or our summary of it, has been corrected."),
+    Status.CONCERN: marked("The journal has raised a concern about this study. Read it with care."),
+    Status.RETRACTED: marked("This study has been taken back. Do not rely on what it found."),
+    Status.WITHDRAWN: marked("We have taken this summary back. Do not rely on it."),
 }
 _ORIGIN_WORDS = {
-    DateOrigin.SIDECAR: "date given by the site",
-    DateOrigin.PAGE: "date given by the page that it came from",
-    DateOrigin.FIRST_SEEN: "the day when we first saw it",
-    DateOrigin.PUBLISH_AFTER: "the day for which it was planned",
+    DateOrigin.SIDECAR: marked("date given by the site"),
+    DateOrigin.PAGE: marked("date given by the page that it came from"),
+    DateOrigin.FIRST_SEEN: marked("the day when we first saw it"),
+    DateOrigin.PUBLISH_AFTER: marked("the day for which it was planned"),
 }
 _PREPRINT_SERVERS = ("arxiv", "biorxiv", "medrxiv", "preprints", "research square", "ssrn")
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_PLACE_OF_JOURNAL = re.compile(r"\s*\([^()]*\)\s*$")
 
 
-def long_date(day: date) -> str:
-    """`Friday 20 November 2026`. Not `strftime`, whose words hang on the machine's locale."""
-    return f"{_WEEKDAYS[day.weekday()]} {short_date(day)}"
+# -- words for articles -----------------------------------------------------------------------------------------------
 
 
-def short_date(day: date) -> str:
-    """`20 November 2026`."""
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
-
-
-def issue_words(issue: IssueDate) -> str:
+def issue_words(words: Words, issue: IssueDate) -> str:
     """`December 2025` where only the month is known, `31 December 2026` otherwise."""
     if issue.precision is Precision.MONTH:
-        return f"{_MONTHS[issue.day.month - 1]} {issue.day.year}"
-    return short_date(issue.day)
+        return words.month(issue.day.year, issue.day.month)
+    return words.short_date(issue.day)
 
 
-def rating_words(rating: Rating | None) -> str:
+def rating_words(words: Words, rating: Rating | None) -> str:
     """`4 out of 5`; `Not rated` where there is no rating. Never a number that nobody gave."""
-    return "Not rated" if rating is None else f"{rating.value:g} out of {rating.scale}"
+    if rating is None:
+        return words.gettext("Not rated")
+    return words.gettext("%(value)s out of %(scale)s", value=words.number(rating.value), scale=rating.scale)
 
 
 def rating_shape(rating: Rating) -> str:
@@ -77,9 +76,9 @@ def rating_shape(rating: Rating) -> str:
     return "●" * whole + "◐" * half + "○" * (5 - whole - half)
 
 
-def status_words(status: Status) -> str:
+def status_words(words: Words, status: Status) -> str:
     """The heading of a notice; empty for an article that stands."""
-    return _STATUS_WORDS[status]
+    return words.gettext(_STATUS_WORDS[status]) if status is not Status.OK else ""
 
 
 def local_date(moment: datetime, zone: str) -> date:
@@ -87,63 +86,58 @@ def local_date(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-def month_words(year: int, month: int) -> str:
-    """`November 2026`."""
-    return f"{_MONTHS[month - 1]} {year}"
-
-
-def days_words(first: date, last: date) -> str:
-    """`16 to 22 November 2026`; what two dates share is said once."""
-    if first == last:
-        return short_date(first)
-    start = str(first.day)
-    if first.year != last.year:
-        start = short_date(first)
-    elif first.month != last.month:
-        start = f"{first.day} {_MONTHS[first.month - 1]}"
-    return f"{start} to {short_date(last)}"
-
-
-def heading_words(article: Article, status: Status | None = None) -> str:
+def heading_words(words: Words, article: Article, status: Status | None = None) -> str:
     """The title of an article, or of a notice about it where `status` is given: it begins with what has happened.
 
-    The title of an article that was corrected stays as it was, and one that says it already is not told twice.
+    The title of an article that was corrected stays as it was, and one that says it already is not told twice, be it in
+    our language or in English, as journals do.
     """
     title = article.title
-    if status is None and article.status in _SILENT:
+    told = article.status if status is None else status
+    if told is Status.OK or (status is None and told in _SILENT):
         return title
-    words = _STATUS_WORDS[status or article.status]
-    return title if title.lower().startswith(words.lower()) else f"{words}: {title}"
+    said = status_words(words, told)
+    if title.casefold().startswith((said.casefold(), _STATUS_WORDS[told].casefold())):
+        return title
+    return words.gettext("%(status)s: %(title)s", status=said, title=title)
 
 
-def notice_words(article: Article) -> str:
-    """What has happened to an article, in the words that we were given, else in ours."""
-    return article.facts.notice or _NOTICE_WORDS[article.status]
+def notice_words(words: Words, article: Article) -> str:
+    """What has happened to an article, in the words that we were given, else in ours; empty for one that stands."""
+    if article.status is Status.OK:
+        return ""
+    return article.facts.notice or words.gettext(_NOTICE_WORDS[article.status])
 
 
-def summary_words(article: Article) -> str:
+def summary_words(words: Words, article: Article) -> str:
     """The one thing to say of an article in a list: its takeaway, or that nobody should rely on it."""
     gone = article.status in {Status.RETRACTED, Status.WITHDRAWN}
-    return notice_words(article) if gone else article.summary.key_takeaway
+    return notice_words(words, article) if gone else article.summary.key_takeaway
 
 
-def added_words(article: Article) -> str:
+def added_words(words: Words, article: Article) -> str:
     """When a summary was published, as far as that is known: a day or a month, in UTC."""
     day = article.published.astimezone(UTC).date()
-    return month_words(day.year, day.month) if article.published_precision is Precision.MONTH else short_date(day)
+    return words.month(day.year, day.month) if article.published_precision is Precision.MONTH else words.short_date(day)
 
 
-def origin_words(origin: DateOrigin) -> str:
+def origin_words(words: Words, origin: DateOrigin) -> str:
     """Who says that this was the day."""
-    return _ORIGIN_WORDS[origin]
+    return words.gettext(_ORIGIN_WORDS[origin])
 
 
-def journal_words(journal: str) -> str:
-    """A journal's name without what an index adds to it; a server of preprints is called one."""
+def journal_words(words: Words, journal: str) -> str:
+    """A journal's name as people say it: no subtitle after ` : `, no place in parentheses; preprints are labelled."""
     name = journal.partition(" : ")[0].strip()
-    short = name.rpartition(" (")[0].strip() if name.endswith(")") else name
-    preprint = short.lower().startswith(_PREPRINT_SERVERS)
-    return f"{short or journal}{' (Preprint: not yet peer reviewed)' if preprint else ''}"
+    name = _PLACE_OF_JOURNAL.sub("", name) or journal
+    if not name.casefold().startswith(_PREPRINT_SERVERS):
+        return name
+    return words.gettext("%(journal)s (Preprint: not yet peer reviewed)", journal=name)
+
+
+def labelled(words: Words, label: str) -> str:
+    """A label before what it names: `Topics:`."""
+    return words.gettext("%(label)s:", label=label)
 
 
 def study_url(facts: Facts) -> str:
@@ -154,13 +148,111 @@ def study_url(facts: Facts) -> str:
     return f"https://doi.org/{quote(facts.doi.encode(errors='replace'))}" if facts.doi else ""
 
 
-_FILTERS = (
-    long_date, short_date, issue_words, rating_words, rating_shape, status_words, local_date, month_words, days_words,
-    heading_words, notice_words, summary_words, added_words, origin_words, journal_words, study_url,
+def language_mark(words: Words, language: str, direction: bool = True) -> Markup:
+    """Attributes for texts in `language`, with a space before them; nothing where our words are in it too."""
+    if language == words.language:
+        return Markup()
+    turned = direction_of(language) if direction else words.direction
+    mark = Markup(' lang="{}"').format(language)
+    return mark if turned == words.direction else mark + Markup(' dir="{}"').format(turned)
+
+
+def spoken(text: str, theirs: str) -> str:
+    """A text with the attributes of its language, where there are any: see `language_mark`."""
+    return Markup("<span{}>{}</span>").format(theirs, text) if theirs else text
+
+
+_PLAIN_FILTERS = (rating_shape, local_date, study_url, spoken)
+_WORDS_FILTERS: tuple[Callable[..., str], ...] = (
+    issue_words, rating_words, status_words, heading_words, notice_words, summary_words, added_words, origin_words,
+    journal_words, labelled, language_mark,
 )  # fmt: skip
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
+class _Translator(NodeTransformer):
+    """Says our sentences while a template is compiled, so that rendering looks nothing up.
+
+    Plural forms, which hang on a number, and sentences inside of expressions that have something to fill in are left to
+    the functions of `_globals`.
+    """
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+
+    def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
+        """What stands side by side becomes one: each sentence in a tag of its own would be passed up alone."""
+        super().generic_visit(node, *args, **kwargs)
+        for name, value in node.iter_fields():
+            if isinstance(value, list):
+                setattr(node, name, list(_joined(value)))
+        return node
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Output:  # noqa: N802 - Jinja's name
+        """A sentence becomes its texts with what is filled in between them; each is escaped as everything else is."""
+        shown: list[nodes.Expr] = []
+        for each in node.nodes:
+            shown += self._parts(each) or [self.visit(each)]
+        node.nodes = shown
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Expr:  # noqa: N802 - Jinja's name
+        self.generic_visit(node)
+        parts = self._parts(node)
+        return parts[0] if len(parts) == 1 else node
+
+    def _parts(self, node: nodes.Expr) -> list[nodes.Expr]:
+        """Empty for what is no sentence, or cannot be said yet."""
+        message = _message(node)
+        if message is None or not isinstance(node, nodes.Call):
+            return []
+        filled = {each.key: each.value for each in node.kwargs}
+        texts = _PLACEHOLDER.split(self._words.gettext(message))
+        if not filled.keys() >= set(texts[1::2]) or any("%" in text.replace("%%", "") for text in texts[::2]):
+            return []
+        parts: list[nodes.Expr] = [nodes.Const(texts[0].replace("%%", "%"), lineno=node.lineno)]
+        for name, text in zip(texts[1::2], texts[2::2], strict=True):
+            parts += (self.visit(filled[name]), nodes.Const(text.replace("%%", "%"), lineno=node.lineno))
+        return parts
+
+
+def _joined(each: Iterable[Any]) -> Iterator[Any]:
+    last: Any = None
+    for node in each:
+        if isinstance(last, nodes.Output) and isinstance(node, nodes.Output):
+            last.nodes = [*last.nodes, *node.nodes]
+        else:
+            yield node
+            last = node
+
+
+def _message(node: nodes.Expr) -> str | None:
+    """The sentence that a `{% trans %}` or a `_()` says, if it is one that is known already."""
+    if not isinstance(node, nodes.Call) or not isinstance(node.node, nodes.Name) or node.dyn_kwargs or node.dyn_args:
+        return None
+    constant = node.args[0] if node.node.name in {"_", "gettext"} and len(node.args) == 1 else None
+    return constant.value if isinstance(constant, nodes.Const) and isinstance(constant.value, str) else None
+
+
+class _Environment(jinja2.Environment):
+    """`words` are set before the first template is compiled."""
+
+    words: Words = ENGLISH
+
+    def compile(
+        self,
+        source: Any,
+        name: str | None = None,
+        filename: str | None = None,
+        raw: bool = False,
+        defer_init: bool = False,
+    ) -> Any:
+        """Said in `words` what is a text, and left as it is what is a tree already."""
+        if isinstance(source, str):
+            source = _Translator(self.words).visit(self.parse(source, name, filename))
+        return super().compile(source, name, filename, raw, defer_init)  # type: ignore[call-overload]
+
+
+class _Sandbox(ImmutableSandboxedEnvironment, _Environment):
     """The sandbox, but quick where there is nothing to ask: a field of a noun is a value, whatever it is called."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -175,19 +267,31 @@ class Templates:
     HTML templates escape every value; a name that is not given is an error, never an empty string.
     """
 
-    def __init__(self, overrides: Path | None = None) -> None:
+    def __init__(self, overrides: Path | None = None, words: Words = ENGLISH) -> None:
+        self.words = words
+        self._overrides = overrides
+        self._languages: dict[str, Templates] = {}
         folders = [folder for folder in (overrides, _shipped_folder()) if folder is not None]
-        made = jinja2.Environment if overrides is None else _Sandbox  # which costs a fifth
-        self._environment: jinja2.Environment = made(
+        made = _Environment if overrides is None else _Sandbox  # which costs a fifth
+        self._environment: _Environment = made(
             loader=jinja2.FileSystemLoader(folders),
             autoescape=jinja2.select_autoescape(("html", "xml"), default_for_string=True),
             undefined=jinja2.StrictUndefined,
             auto_reload=False,  # a run never mixes two versions of a template
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=("jinja2.ext.i18n",),
         )
-        for words in _FILTERS:
-            self._environment.filters[words.__name__] = words
+        self._environment.words = words
+        self._environment.filters |= _filters(words)
+        self._environment.globals |= _globals(words)
+        self._environment.newstyle_gettext = True  # type: ignore[attr-defined]  # an attribute of the extension
+
+    def for_language(self, language: str) -> Templates:
+        """The same templates in the words for a language tag. Raises TemplateError for a catalogue that cannot be used."""
+        if language not in self._languages:
+            self._languages[language] = Templates(self._overrides, load_words(language, self._overrides))
+        return self._languages[language]
 
     def render(self, name: str, /, **context: Any) -> str:
         """The text of template `name`. Raises TemplateError with the file and line at fault."""
@@ -201,15 +305,63 @@ class Templates:
             raise TemplateError(f"template {name}: {error.message}") from error
 
     def sources(self) -> tuple[tuple[str, str], ...]:
-        """Every template by name with its text: what a change of templates is told by."""
+        """Every template and every catalogue by name with its text: what a change of templates is told by."""
         loader = self._environment.loader
         names = self._environment.list_templates()
-        return tuple((name, loader.get_source(self._environment, name)[0]) for name in names) if loader else ()
+        texts = ((name, loader.get_source(self._environment, name)[0]) for name in names) if loader else ()
+        return (*texts, *self.words.sources)
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that no folder holds."""
         known = set(self._environment.list_templates())
         return [name for name in names if name not in known]
+
+
+def _filters(words: Words) -> dict[str, Callable[..., Any]]:
+    """What a template can do with a value, in these words."""
+    plain: dict[str, Callable[..., Any]] = {each.__name__: each for each in _PLAIN_FILTERS}
+    bound = {each.__name__: partial(each, words) for each in _WORDS_FILTERS}
+    dates: dict[str, Callable[..., Any]] = {
+        "short_date": words.short_date,
+        "long_date": words.long_date,
+        "month_words": words.month,
+        "days_words": words.days,
+        "number": words.number,
+    }
+    return {**plain, **bound, **dates, "css_text": css_text}
+
+
+def _globals(words: Words) -> dict[str, Any]:
+    """What `{% trans %}` and `_()` call, and the language of what they say.
+
+    A translation is text, whoever wrote it: it is escaped where the template's other values are. Jinja's own functions
+    take it for markup.
+    """
+
+    @jinja2.pass_eval_context
+    def gettext(told: nodes.EvalContext, message: str, /, **values: object) -> str:
+        return _filled(told, words.gettext(message), values)
+
+    @jinja2.pass_eval_context
+    def ngettext(told: nodes.EvalContext, one: str, many: str, number: int, /, **values: object) -> str:
+        return _filled(told, words.pattern(one, many, number), values | {"num": words.number(number)})
+
+    said = {"_": gettext, "gettext": gettext, "ngettext": ngettext}
+    return {**said, "language": words.language, "direction": words.direction}
+
+
+def _filled(told: nodes.EvalContext, text: str, values: Mapping[str, object]) -> str:
+    """Raises TemplateRuntimeError for a text whose placeholders are not among the values."""
+    try:
+        return (escape(text) if told.autoescape else text) % values
+    except (KeyError, ValueError, TypeError) as error:
+        names = ", ".join(f"%({name})s" for name in values) or "nothing"
+        raise jinja2.TemplateRuntimeError(f"{text!r} cannot be filled in; given is {names}") from error
+
+
+def css_text(text: str) -> str:
+    """Text inside the double quotes of a style sheet (CSS Syntax 3, 4.3.5); nothing in it can end them, or a `<style>`."""
+    return re.sub(r'["\\<\x00-\x1f]', lambda found: f"\\{ord(found[0]):x} ", text)
 
 
 def _shipped_folder() -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from newsletter.errors import TokenError
 
 _UNSUBSCRIBE = "unsubscribe"
+_RETURN_PATH = "return-path"
+_LONGEST_LOCAL_PART = 64  # octets (RFC 5321 4.5.3.1.1)
+#: `b+NAME.SIGNATURE@domain`: the name is the left side of a Message-ID. Servers on the way may change letters' case.
+_NAMED = re.compile(r"[^@\s]{0,26}\+([a-z2-7]{26})\.([a-z2-7]{10})@[^@\s]{1,253}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,42 @@ class Tokens:
         """The same for every attempt, crash and restore; reveals nothing (RFC 5322 3.6.4)."""
         digest = self._keyed("message-id", f"{newsletter}|{period}|{subscriber_id}")
         return f"<{base64.b32encode(digest).decode()[:26].lower()}@{domain}>"
+
+    def return_path(self, message_id: str, address: str) -> str:
+        """The envelope sender of one message (VERP): what comes back to it tells by itself which message it is about.
+
+        For `b@bounces.example.org` it is `b+NAME.SIGNATURE@bounces.example.org`; NAME is the Message-ID's left side, so
+        the delivery is found by a name, also in a database that was put back. Raises ValueError for an address whose
+        local part is too long to carry it, and for a Message-ID that was not made by `message_id`.
+        """
+        name = message_id.removeprefix("<").partition("@")[0]
+        local, _, domain = address.rpartition("@")
+        signed = f"{local}+{name}.{self._signature(self._secrets[0], name)}@{domain}"
+        if not _NAMED.fullmatch(signed) or len(signed) - len(domain) - 1 > _LONGEST_LOCAL_PART:
+            raise ValueError("a return path needs a Message-ID of ours and a local part of 26 characters at most")
+        return signed
+
+    def read_return_path(self, address: str) -> str:
+        """The left side of the Message-ID that a return path names. Raises TokenError for one that we did not make."""
+        found = _NAMED.fullmatch(address.strip())
+        if found is None:
+            raise TokenError("this address names no message")
+        name, signature = found[1].lower(), found[2].lower().encode()
+        true = [hmac.compare_digest(self._signature(secret, name).encode(), signature) for secret in self._secrets]
+        if not any(true):
+            raise TokenError("this address was not made here")
+        return name
+
+    @staticmethod
+    def is_return_path(address: str) -> bool:
+        """Whether an address has the form of a return path, true or false."""
+        return _NAMED.fullmatch(address.strip()) is not None
+
+    @staticmethod
+    def _signature(secret: str, name: str) -> str:
+        """50 bits: a stranger has to send 10^15 mails to guess one."""
+        digest = hmac.digest(secret.encode(), f"{_RETURN_PATH}|{name}".encode(), hashlib.sha256)
+        return base64.b32encode(digest).decode()[:10].lower()
 
     def address_key(self, address: str) -> str:
         """A keyed hash of an address: what a suppression keeps, so that it survives erasure."""

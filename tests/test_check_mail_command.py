@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import pytest
 from workshop import NOW, ROOT, Workshop, environment, open_workshop
+
+from newsletter.cli.check import _form_words
+from newsletter.mail.note import NoteKind
+from newsletter.model import Audience, Edition
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,10 @@ def test_what_we_would_send_has_no_error(shipped: Workshop) -> None:
     assert set(told) == {"messages", "none", "errors", "warnings"}
     assert (told["errors"], told["warnings"], told["none"]) == (0, 0, [])
     assert {each["newsletter"] for each in told["messages"]} == {"daily", "caregiver-weekly", "clinician-monthly"}
-    assert {each["edition"] for each in told["messages"]} == {"standard", "large-print", "compact", "text-only"}
+    forms = [(each["audience"] or each["note"], each["edition"]) for each in told["messages"]]
+    assert set(forms) == {(group, edition) for group in (*Audience, *NoteKind) for edition in Edition}
+    assert len(forms) == 3 * len(set(forms))
+    assert all((each["period"] is None) is (each["note"] is not None) for each in told["messages"])
     assert all(each["bytes"] > 1000 and each["findings"] == [] for each in told["messages"])
     assert set(told["messages"][0]["sources"][0]) == {"title", "grade", "longest"}
     assert shipped.files("var").keys() == before.keys(), "it changes nothing"
@@ -48,7 +56,8 @@ def test_what_we_would_send_has_no_error(shipped: Workshop) -> None:
 
 def test_one_newsletter_and_one_period_can_be_named(shipped: Workshop) -> None:
     told = shipped.told("check", "mail", "clinician-monthly", "--period", "2026-10", "--now", NOW)
-    assert {(each["newsletter"], each["period"]) for each in told["messages"]} == {("clinician-monthly", "2026-10")}
+    digests = [each for each in told["messages"] if each["period"]]
+    assert {(each["newsletter"], each["period"]) for each in digests} == {("clinician-monthly", "2026-10")}
 
 
 def test_a_recorded_digest_is_judged_as_a_draft_is(shipped: Workshop, tmp_path: Path) -> None:
@@ -62,21 +71,40 @@ def test_a_recorded_digest_is_judged_as_a_draft_is(shipped: Workshop, tmp_path: 
 
 def test_what_somebody_broke_is_told_with_its_place_and_who_is_hurt(broken: Workshop) -> None:
     told = broken.told("check", "mail", "daily", "--now", NOW, status=1)
-    (standard,) = (each for each in told["messages"] if each["edition"] == "standard")
+    general = [each for each in told["messages"] if each["audience"] == "general"]
+    (standard,) = (each for each in general if each["edition"] == "standard")
     codes = {finding["code"]: finding["severity"] for finding in standard["findings"]}
     assert codes["M-DARK"] == "error"
     assert codes["M-HTTPS"] == "warning"
     assert set(standard["findings"][0]) == {"code", "severity", "place", "message", "why"}
-    (text_only,) = (each for each in told["messages"] if each["edition"] == "text-only")
+    (text_only,) = (each for each in general if each["edition"] == "text-only")
     assert [finding["code"] for finding in text_only["findings"]] == ["M-HTTPS"]
     plain = broken.run("check", "mail", "daily", "--now", NOW)
     assert plain.returncode == 1
     lines = plain.stdout.decode().splitlines()
-    assert lines[0].split() == ["severity", "code", "newsletter", "period", "edition", "place", "found"]
-    assert sum(1 for line in lines if " M-HTTPS " in line) == 1, "what all editions share is told once"
-    assert next(line for line in lines if " M-HTTPS " in line).split()[4] == "all"
+    assert lines[0].split() == ["severity", "code", "newsletter", "mailing", "edition", "audience", "place", "found"]
+    insecure = [line.split()[3:6] for line in lines if " M-HTTPS " in line]
+    period = standard["period"]
+    assert insecure == [[period, "all", "all"], ["welcome", "all", "all"]], "what all forms share is told once"
+    undarkened = [re.split(r" {2,}", line)[3:6] for line in lines if " M-DARK " in line and " no @media " in line]
+    assert undarkened == [[each, "standard, large-print, compact", "all"] for each in (period, *NoteKind)]
     assert any(line.startswith("M-DARK: In dark mode") for line in lines)
-    assert lines[-1] == f"4 messages checked: {told['errors']} errors, {told['warnings']} warnings"
+    assert lines[-1] == f"28 messages checked: {told['errors']} errors, {told['warnings']} warnings"
+
+
+@pytest.mark.parametrize(
+    ("some", "rows"),
+    [
+        ("aX aY bX bY", [("all", "all")]),
+        ("aX bX", [("X", "all")]),
+        ("aX aY", [("all", "a")]),
+        ("aX bY", [("X", "a"), ("Y", "b")]),
+        ("aX aY bY", [("all", "a"), ("Y", "b")]),
+    ],
+)
+def test_forms_are_told_in_few_rows(some: str, rows: list[tuple[str, str]]) -> None:
+    every = [(audience, edition) for audience in "ab" for edition in "XY"]
+    assert list(_form_words([(form[0], form[1]) for form in some.split()], every)) == rows
 
 
 def test_a_terminal_gets_a_table(broken: Workshop) -> None:
@@ -129,9 +157,9 @@ def test_publish_refuses_what_the_gate_finds_and_status_says_so_until_it_is_mend
     told = workshop.told("publish", "--now", NOW, status=1)
     refused = [each for each in told["results"] if "message" in each]
     assert {each["planned"]["newsletter"] for each in refused} == {"daily", "caregiver-weekly", "clinician-monthly"}
-    assert all("edition: " in each["message"] for each in refused)
+    assert all("standard edition for " in each["message"] for each in refused)
     status = workshop.told("status", "--now", NOW)
-    assert all("edition: " in each["refused"] for each in status["newsletters"])
+    assert all("standard edition for " in each["refused"] for each in status["newsletters"])
     assert b"refused: " in workshop.run("status", "--now", NOW).stdout
     (folder / "kept.css").unlink()
     workshop.told("publish", "--now", NOW)

@@ -275,3 +275,49 @@ def test_a_newsletter_may_have_hours(tmp_path: Path) -> None:
     first, second, _ = config.load(path).newsletters()
     assert first.send_window == (time(22, 30), time(6))
     assert second.send_window is None
+
+
+# -- what comes back ---------------------------------------------------------------------------------------------------
+
+IMAP = '[bounces.imap]\nhost = "imap.example.org"\nusername = "bounces"\n'
+
+
+def test_without_a_table_nothing_comes_back_to_us() -> None:
+    told = config.load(SHIPPED).bounces
+    assert (told.address, told.maildir, told.imap) == (None, None, None)
+
+
+def test_a_mailbox_of_what_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _changed(tmp_path, "[bounces]\n", '[bounces]\naddress = "b@b.example.org"\nmaildir = "mail"\n')
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "password").chmod(0o600)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(IMAP + 'password_file = "password"\nca_file = "ca.pem"\n')
+    loaded = config.load(path)
+    assert loaded.bounces.maildir == str(tmp_path / "mail")
+    assert loaded.bounces.imap is not None
+    assert (loaded.bounces.imap.port, loaded.bounces.imap.security) == (993, "tls")
+    assert loaded.bounces.imap.ca_file == str(tmp_path / "ca.pem")
+    assert config.read_imap_password(loaded) == "secret"
+    monkeypatch.setenv("NEWSLETTER_IMAP_PASSWORD", "other")
+    assert config.read_imap_password(loaded) == "other"
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ('address = "a-local-part-that-is-far-too-long@b.example.org"\n', "bounces.address: found"),
+        (f'{IMAP}security = "none"\n', 'bounces.imap.security: found "none" for imap.example.org'),
+        ('[bounces.imap]\nhost = "imap.example.org"\n', "bounces.imap.username: missing"),
+        (f'{IMAP}folder = "Rückläufer"\n', "bounces.imap.folder: found"),
+    ],
+)
+def test_a_mistake_about_what_comes_back_is_told(tmp_path: Path, added: str, told: str) -> None:
+    (problem,) = _problems(_changed(tmp_path, "[bounces]\n", f"[bounces]\n{added}"))
+    assert told in problem
+
+
+def test_a_mailbox_without_a_password_is_told(tmp_path: Path) -> None:
+    loaded = config.load(_changed(tmp_path, "[bounces]\n", f"[bounces]\n{IMAP}"))
+    with pytest.raises(ConfigError, match=r"bounces\.imap\.password_file: missing"):
+        config.read_imap_password(loaded)

@@ -30,6 +30,7 @@ from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.headers import text_header
 from newsletter.mail.merge import Addressee, merge
+from newsletter.mail.note import NoteKind, compile_note
 from newsletter.mail.preview import Preview, marked, preview_files, require_listed
 from newsletter.model import Audience, Edition, Message, Subscriber
 from newsletter.templating import Templates
@@ -38,6 +39,7 @@ LATER = "2026-11-20T21:34:56Z"
 LISTED = "editor@news.example.org"
 PERSON = "carl.real@example.com"
 CHOICES = [(audience, edition) for audience in Audience for edition in Edition]
+FORMS = [(group, edition) for group in (*Audience, *NoteKind) for edition in Edition]
 
 
 @pytest.fixture(scope="module")
@@ -101,21 +103,21 @@ def _page(workshop: Workshop, path: str = "one/index.html") -> HTMLParser:
 # -- the files --------------------------------------------------------------------------------------------------------
 
 
-def test_every_edition_and_audience_has_its_files_and_its_frames_in_each_scheme_and_width(shown: Workshop) -> None:
+def test_every_edition_audience_and_note_has_its_files_and_its_frames_in_each_scheme_and_width(shown: Workshop) -> None:
     files = shown.files("one")
-    named = {f"{audience}/{edition}.{suffix}" for audience, edition in CHOICES for suffix in ("html", "txt", "eml")}
+    named = {f"{group}/{edition}.{suffix}" for group, edition in FORMS for suffix in ("html", "txt", "eml")}
     assert set(files) == named | {"index.html", "digest.html", "digest.txt", "digest.eml"}
     page = _page(shown)
-    for audience, edition in CHOICES:
-        section = page.css_first(f"#{audience}-{edition}")
-        assert section is not None, (audience, edition)
+    for group, edition in FORMS:
+        section = page.css_first(f"#{group}-{edition}")
+        assert section is not None, (group, edition)
         frames = {
             (str(frame.attributes["class"]), str(frame.attributes["width"])) for frame in section.css("figure iframe")
         }
         assert frames == {(scheme, width) for scheme in ("light", "dark") for width in ("360", "640")}
         sources = {frame.attributes["src"] for frame in section.css("iframe")}
-        assert sources == {f"{audience}/{edition}.html"}
-        glances = page.css(f'.sheet iframe[src="{audience}/{edition}.html"]')
+        assert sources == {f"{group}/{edition}.html"}
+        glances = page.css(f'.sheet iframe[src="{group}/{edition}.html"]')
         assert [frame.attributes["class"] for frame in glances] == ["light", "dark"]
     assert all(frame.attributes["sandbox"] in {"", None} for frame in page.css("iframe"))
 
@@ -149,18 +151,18 @@ def test_a_frame_shows_the_html_part_of_the_message_of_its_choice(shown: Worksho
 
 def test_the_page_tells_sizes_text_and_header_fields(shown: Workshop) -> None:
     files, page = shown.files("one"), _page(shown)
-    for audience, edition in CHOICES:
-        section = page.css_first(f"#{audience}-{edition}")
+    for group, edition in FORMS:
+        section = page.css_first(f"#{group}-{edition}")
         assert section is not None
         told = section.text()
         suffixes = ("txt", "eml") if edition is Edition.TEXT_ONLY else ("html", "txt", "eml")
         for suffix in suffixes:
-            assert f"{len(files[f'{audience}/{edition}.{suffix}']):,} bytes" in told
+            assert f"{len(files[f'{group}/{edition}.{suffix}']):,} bytes" in told
         rows = [[cell.text() for cell in row.css("th, td")] for row in section.css(".fields tbody tr")]
-        message = _read(files[f"{audience}/{edition}.eml"])
+        message = _read(files[f"{group}/{edition}.eml"])
         assert [row[:2] for row in rows] == [[name, str(value)] for name, value in message.items()]
         assert all(row[2] and "\n" not in row[1] for row in rows), rows
-        text = files[f"{audience}/{edition}.txt"].decode().replace("\r\n", "\n")
+        text = files[f"{group}/{edition}.txt"].decode().replace("\r\n", "\n")
         boxes = section.css("pre")
         assert [box.text() for box in boxes] == ([] if edition is Edition.TEXT_ONLY else [text])
 
@@ -169,9 +171,32 @@ def test_one_recipients_message_is_that_of_the_newsletters_own_audience(shown: W
     files = shown.files("one")
     for suffix in ("html", "txt", "eml"):
         assert files[f"digest.{suffix}"] == files[f"caregiver/standard.{suffix}"]
-    first = _page(shown).css("details.audience")[0]
+    first = _page(shown).css("details.group")[0]
     assert first.attributes["id"] == "caregiver"
     assert "open" in first.attributes
+
+
+def test_a_note_is_shown_as_it_would_be_sent_with_its_subject(shown: Workshop, app: App) -> None:
+    files, page = shown.files("one"), _page(shown)
+    (newsletter,) = [each for each in app.newsletters if each.slug == "caregiver-weekly"]
+    first = _read(files["digest.eml"])
+    reader = first["To"].addresses[0]
+    addressee = Addressee(
+        subscriber=Subscriber(id="any", address=reader.addr_spec, name=reader.display_name),
+        message_id=str(first["Message-ID"]),
+        unsubscribe_token=_token(first),
+        date=first["Date"].datetime,
+        confirm_token="a-preview-confirms-nothing",
+    )
+    for kind in NoteKind:
+        mailing = compile_note(kind, newsletter, app.site, app.templates, editions=Edition)
+        for edition in Edition:
+            choice = Choice(edition=edition)
+            sent = merge(mailing, addressee, site=app.site, sender=newsletter.from_address, choice=choice)
+            assert files[f"{kind}/{edition}.eml"] == sent.data
+        summary = page.css_first(f"details#{kind} > summary")
+        assert summary is not None
+        assert f"“{mailing.subject}”" in summary.text()
 
 
 def test_links_lead_to_files_that_are_there_and_nothing_is_loaded_from_elsewhere(shown: Workshop) -> None:
@@ -271,6 +296,7 @@ def test_warnings_and_large_parts_are_told(app: App) -> None:
 def test_the_choices_of_the_command_are_those_of_the_model() -> None:
     assert tuple(Audience) == command._AUDIENCES
     assert tuple(Edition) == command._EDITIONS
+    assert tuple(NoteKind) == command._NOTES
 
 
 # -- in a browser -----------------------------------------------------------------------------------------------------
@@ -303,7 +329,7 @@ def test_dark_frames_are_dark_and_light_ones_light(browser_page: tuple[Page, See
     page.evaluate("document.querySelectorAll('iframe').forEach(each => each.loading = 'eager')")
     page.wait_for_load_state("networkidle")
     frames = [frame for frame in page.frames if frame is not page.main_frame]
-    assert len(frames) == len(CHOICES) * (2 + 4)
+    assert len(frames) == len(FORMS) * (2 + 4)
     found = [(_scheme(frame), frame.evaluate(_BRIGHTNESS)) for frame in frames]
     for (scheme, width), (asked, brightness, inner) in found:
         assert asked == scheme
@@ -442,6 +468,29 @@ def test_the_unsubscribe_link_of_a_test_does_no_harm(sending: Workshop) -> None:
     finally:
         app.close()
     assert _dump(sending) == before
+
+
+@pytest.mark.parametrize(("note", "edition"), [("welcome", "standard"), ("confirmation", "compact")])
+def test_a_note_can_be_sent_as_a_test(sending: Workshop, note: str, edition: str) -> None:
+    before = _dump(sending)
+    asked = ("--note", note, "--edition", edition, "--send", LISTED, "--now", NOW)
+    told = sending.told("preview", "daily", *asked)
+    assert told == {"newsletter": "daily", "note": note, "edition": edition}
+    assert f"the note {note}: {edition}" in sending.run("preview", "daily", *asked).stdout.decode()
+    assert _dump(sending) == before
+    messages = _received(sending)
+    assert len({str(message["Message-ID"]) for message in messages}) == len(messages) == 2
+    for message in messages:
+        assert str(message["Subject"]).startswith("Test: ")
+        assert ("List-Unsubscribe" in message) is (note == "welcome")
+        assert ("/confirm/" in _part(message, "plain").decode()) is (note == "confirmation")
+
+
+def test_a_note_needs_no_digest(tmp_path: Path) -> None:
+    workshop = open_workshop(tmp_path, seeds=tmp_path)
+    workshop.change("test_recipients = []", f'test_recipients = ["{LISTED}"]')
+    workshop.told("preview", "daily", "--note", "welcome", "--send", LISTED, "--now", NOW)
+    assert len(_received(workshop)) == 1
 
 
 @pytest.mark.parametrize(("audience", "edition"), [("clinician", "large-print"), ("person-with-ms", "text-only")])

@@ -72,3 +72,63 @@ def test_a_message_id_differs_for_each_part_and_reveals_none() -> None:
 def test_a_weak_ring_is_refused(ring: list[str]) -> None:
     with pytest.raises(ValueError, match="32 characters"):
         Tokens(ring)
+
+
+# -- return paths ------------------------------------------------------------------------------------------------------
+
+BOX = "b@bounces.example.org"
+NAMES_OF_MESSAGES = st.from_regex(r"\A[a-z2-7]{26}\Z")
+
+
+@given(NAMES_OF_MESSAGES, st.sampled_from([BOX, "bounces@example.org", f"{'x' * 26}@example.org"]))
+def test_a_return_path_names_its_message_and_fits_an_address(name: str, box: str) -> None:
+    tokens = Tokens([NEW])
+    path = tokens.return_path(f"<{name}@news.example.org>", box)
+    assert tokens.read_return_path(path) == name
+    assert len(path.rpartition("@")[0]) == len(box.rpartition("@")[0]) + 38 <= 64
+    assert path.startswith(box.partition("@")[0] + "+")
+    assert tokens.is_return_path(path)
+
+
+def test_letters_may_change_their_case_on_the_way() -> None:
+    tokens = Tokens([NEW])
+    path = tokens.return_path(f"<{'a' * 26}@x.org>", BOX)
+    assert tokens.read_return_path(path.upper()) == "a" * 26
+
+
+def test_any_changed_character_of_a_return_path_is_noticed() -> None:
+    tokens = Tokens([NEW])
+    path = tokens.return_path(f"<{'abcdefghijklm' * 2}@x.org>", BOX)
+    local = path.partition("@")[0]
+    for place, other in product(range(2, len(local)), "abcdefghijklmnopqrstuvwxyz234567.+-@0189"):
+        if local[place] != other:
+            with pytest.raises(TokenError):
+                tokens.read_return_path(f"{local[:place]}{other}{local[place + 1 :]}@bounces.example.org")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "b@example.org", "b+@example.org", f"b+{'a' * 26}@x.org", f"b+{'a' * 26}.{'a' * 10}", "\x00", "é+@é"],
+)
+def test_what_names_no_message_is_no_return_path(address: str) -> None:
+    assert not Tokens.is_return_path(address)
+    with pytest.raises(TokenError):
+        Tokens([NEW]).read_return_path(address)
+
+
+def test_every_key_of_the_ring_opens_a_return_path_and_the_newest_signs() -> None:
+    old = Tokens([OLD]).return_path(f"<{'a' * 26}@x.org>", BOX)
+    both = Tokens([NEW, OLD])
+    assert both.read_return_path(old) == "a" * 26
+    assert Tokens([NEW]).read_return_path(both.return_path(f"<{'a' * 26}@x.org>", BOX)) == "a" * 26
+    with pytest.raises(TokenError):
+        Tokens([NEW]).read_return_path(old)
+
+
+@pytest.mark.parametrize(
+    ("message_id", "box"),
+    [(f"<{'a' * 26}@x.org>", f"{'x' * 27}@x.org"), ("<short@x.org>", BOX), (f"<{'a' * 26}@x.org>", "b@")],
+)
+def test_a_return_path_that_would_not_be_read_back_is_not_made(message_id: str, box: str) -> None:
+    with pytest.raises(ValueError, match="26 characters"):
+        Tokens([NEW]).return_path(message_id, box)

@@ -20,6 +20,7 @@ def test_a_wheel_publishes_without_the_source_tree(tmp_path: Path) -> None:
         names = archive.namelist()
         archive.extractall(site)
     assert any(name.startswith("newsletter/templates/mail/") for name in names)
+    assert {"newsletter/locale/newsletter.pot", "newsletter/locale/de/LC_MESSAGES/newsletter.po"} <= set(names)
     assert any(name.startswith("newsletter/store/migrations/versions/") for name in names)
     assert not [name for name in names if "seeds/" in name or "tests/" in name]
     open_workshop(tmp_path)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from newsletter import __version__, subscribe
+from newsletter.app.bounces import Incoming
 from newsletter.app.delivery import Delivery, database_path
 from newsletter.config import Config, SourceConfig, read_secrets
 from newsletter.digest import arrange
@@ -25,8 +26,9 @@ from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
 from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee
-from newsletter.mail.preview import Preview, make_preview, make_test, require_listed
-from newsletter.mail.proof import Proof, judge, proofs
+from newsletter.mail.note import NoteKind
+from newsletter.mail.preview import Preview, make_preview, make_test, make_test_note, require_listed
+from newsletter.mail.proof import Proof, all_proofs, judge
 from newsletter.model import (
     Article,
     Consent,
@@ -41,6 +43,7 @@ from newsletter.model import (
     Subscriber,
     Subscription,
 )
+from newsletter.model.incoming import BounceCount
 from newsletter.pages import REQUIRED_TEMPLATES as PAGE_TEMPLATES
 from newsletter.periods import leap, next_due
 from newsletter.public.files import Files, Written
@@ -66,6 +69,7 @@ from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
 
+_CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
 _COMPLETION = "completion"  # the step that completes articles by files of studies and topics, in table `progress`
 
 
@@ -102,6 +106,7 @@ class Status:
     last_tick: datetime | None
     refusal: str | None
     paused: tuple[Pause, ...]
+    bounces: tuple[BounceCount, ...]
 
 
 class App:
@@ -112,13 +117,15 @@ class App:
         self.site = config.published_by()
         self.newsletters = config.newsletters()
         self.tokens = tokens
-        self.templates = Templates(Path(config.paths.templates) if config.paths.templates else None)
+        own = Path(config.paths.templates) if config.paths.templates else None
+        self.templates = Templates(own).for_language(config.site.language)
         self._database = database
         self._articles = Articles(database)
         self._quarantine = Quarantine(database)
         self._related = RelatedIndex(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
+        self.incoming = Incoming(config, database, tokens)
         self.delivery = Delivery(
             config=config,
             site=self.site,
@@ -337,47 +344,56 @@ class App:
         return tuple(digest for digest in digests if not digest.empty)
 
     def preview(self, slug: str, period: str | None, now: datetime) -> Preview:
-        """One digest in every edition and for every audience, as a made-up reader gets it: the named period's, else the
-        newest there is. Dated by the digest, so that it is the same whenever it is looked at.
+        """One digest in every edition and for every audience, and the notes, as a made-up reader gets them: the named
+        period's digest, else the newest there is. All is dated by it, so that it is the same whenever it is looked at.
         """
         digest = self._digest_for_preview(self._newsletter(slug), period, now)
         reader = Subscriber(id="preview", address="reader@example.org", name="A Reader")
-        addressee = self._outsider(digest.planned, reader, digest.planned.due_at)
+        addressee = self._outsider(slug, digest.planned.period, reader, digest.planned.due_at)
         return make_preview(digest, self.site, self.templates, addressee)
 
-    def send_test(self, slug: str, period: str | None, address: str, choice: Choice, now: datetime) -> str:
-        """Send one edition of that digest to an address of `mail.test_recipients`; the period. It is recorded nowhere.
+    def send_test(self, slug: str, what: str | NoteKind | None, address: str, choice: Choice, now: datetime) -> str:
+        """Send one edition of that digest, or of a note, to an address of `mail.test_recipients`. It is recorded nowhere.
+
+        `what` is a period, None for the newest, or a note's kind; the answer says which it was.
 
         Raises UsageError for an address that is not listed, and a TransportError where it does not leave.
         """
         newsletter = self._newsletter(slug)
         require_listed(address, self.config.mail.test_recipients)
-        digest = self._digest_for_preview(newsletter, period, now)
         reader = Subscriber(id=f"test-{secrets.token_hex(16)}", address=address)  # nobody's, and another each time
-        message = make_test(digest, self.site, self.templates, self._outsider(digest.planned, reader, now), choice)
+        if isinstance(what, NoteKind):
+            addressee = self._outsider(slug, what, reader, now)
+            message = make_test_note(what, newsletter, self.site, self.templates, addressee, choice.edition)
+            told: str = what
+        else:
+            digest = self._digest_for_preview(newsletter, what, now)
+            told = digest.planned.period
+            addressee = self._outsider(slug, told, reader, now)
+            message = make_test(digest, self.site, self.templates, addressee, choice)
         with closing(self.delivery.open_transport(now)) as transport:
             transport.send(self.delivery.signed(message))
-        return digest.planned.period
+        return told
 
-    def _outsider(self, planned: PlannedDigest, reader: Subscriber, date: datetime) -> Addressee:
-        """Somebody who is no subscriber: the link to unsubscribe is well made and belongs to no subscription."""
+    def _outsider(self, newsletter: str, period: str, reader: Subscriber, date: datetime) -> Addressee:
+        """Somebody who is no subscriber: the links are well made and belong to no subscription."""
         return Addressee(
             subscriber=reader,
-            message_id=self._message_id(planned.newsletter, planned.period, reader.id),
-            unsubscribe_token=self.tokens.unsubscribe(planned.newsletter, reader.id),
+            message_id=self._message_id(newsletter, period, reader.id),
+            unsubscribe_token=self.tokens.unsubscribe(newsletter, reader.id),
             date=date,
+            confirm_token=_CONFIRMS_NOTHING,
         )
 
-    def proofs(self, slug: str, period: str | None, now: datetime) -> tuple[Proof, ...]:
-        """Every edition of the digest that `preview` shows, for the gate."""
+    def proofs(self, slug: str, period: str | None, now: datetime) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
+        """All that `preview` shows, for the gate; and why there is nothing for an audience, where that is so."""
         digest = self._digest_for_preview(self._newsletter(slug), period, now)
-        mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
-        return proofs(digest, mailing, self.site, self._proof_reader(digest))
+        return all_proofs(digest, self.site, self.templates, self._proof_reader(digest))
 
     def _proof_reader(self, digest: Digest) -> Addressee:
         """Dated by the digest, as a delivery is dated by itself: the same digest gives the same bytes."""
         reader = Subscriber(id="proof", address="proof-reader@example.org", name="A Reader")
-        return self._outsider(digest.planned, reader, digest.planned.due_at)
+        return self._outsider(digest.newsletter.slug, digest.planned.period, reader, digest.planned.due_at)
 
     def _digest_for_preview(self, newsletter: Newsletter, period: str | None, now: datetime) -> Digest:
         drafts = [draft.digest for draft in compose_due(newsletter, self._press, now)]
@@ -424,6 +440,7 @@ class App:
             last_tick=self._ticks.last(),
             refusal=self.refusal(now),
             paused=self.delivery.pauses(now),
+            bounces=self.incoming.by_domain(now),
         )
 
     def _status_of(self, newsletter: Newsletter, deliveries: dict[str, int], now: datetime) -> NewsletterStatus:

@@ -230,6 +230,13 @@ class Delivery:
             closed=self._closed,
         )
 
+    def _return_path(self, mailing: Mailing, claim: Claim) -> str:
+        """What comes back tells by its address which message it is about; without `bounces.address` it goes to the sender."""
+        address = self._config.bounces.address
+        if address is None:
+            return self._newsletters[mailing.newsletter].from_address
+        return self._tokens.return_path(claim.message_id, address)
+
     def signed(self, message: Message) -> Message:
         """As it leaves: with a DKIM signature, where there is a key."""
         return message if self._signer is None else replace(message, data=self._signer.sign(message.data))
@@ -250,7 +257,7 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        message = merge(mailing, addressee, site=self._site, sender=self._newsletters[mailing.newsletter].from_address)
+        message = merge(mailing, addressee, site=self._site, sender=self._return_path(mailing, claim))
         return self.signed(message)
 
 

@@ -54,6 +54,7 @@ def _route(config: Config, told: RelayConfig) -> Route:
         password=read_relay_password(config, told),
         helo_name=told.helo_name,
         ca_file=Path(told.ca_file) if told.ca_file else None,
+        chunking=told.chunking,
     )
     return Route(name=told.name, open=lambda: Smtp(relay), weight=told.weight)
 

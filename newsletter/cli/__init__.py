@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter import __version__
-from newsletter.cli import articles, check, deliveries, doctor, operate, preview, subscribers
+from newsletter.cli import articles, bounces, check, deliveries, doctor, operate, preview, subscribers
 from newsletter.cli.base import Group
 
 
@@ -27,6 +27,7 @@ for command in (
     operate.publish,
     operate.deliver,
     deliveries.deliveries,
+    bounces.bounces,
     operate.run,
     operate.status,
     preview.preview,

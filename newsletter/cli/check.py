@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from newsletter.mail.proof import Proof
 
 _FEW = 3  # findings of one kind that are shown of one file
+_COLUMNS = ("severity", "code", "newsletter", "mailing", "edition", "audience", "place", "found")  # of mail
 _PATIENCE = 10  # seconds for an answer of our own server on this machine
 
 
@@ -211,7 +212,7 @@ def _rows(findings: Sequence[Finding]) -> Iterator[tuple[str, ...]]:
 def check_mail(
     config_path: Path, as_json: bool, now: datetime | None, newsletter: str | None, period: str | None
 ) -> None:
-    """Judge what would be sent: each edition of the newest digest, or a draft of what is due.
+    """Judge what would be sent: the newest digest, or a draft of what is due, in each form, and the notes.
 
     It judges the finished messages and changes nothing. Without NEWSLETTER every newsletter is judged.
     """
@@ -236,10 +237,9 @@ class _Checked:
     readings: tuple[Reading, ...]
 
     @property
-    def name(self) -> tuple[str, str, str]:
-        expected = self.proof.expected
-        period = expected.digest.planned.period if expected.digest is not None else ""
-        return expected.newsletter.slug, period, self.proof.edition
+    def name(self) -> tuple[str, str]:
+        """The newsletter, and the digest's period or the note's kind."""
+        return self.proof.expected.newsletter.slug, self.proof.mailing
 
 
 def _checked(
@@ -250,7 +250,9 @@ def _checked(
     none_yet: list[str] = []
     for slug in slugs:
         try:
-            checked += [_judged(proof) for proof in app.proofs(slug, period, now)]
+            proofs, missing = app.proofs(slug, period, now)
+            checked += map(_judged, proofs)
+            none_yet += missing
         except UsageError as error:
             none_yet.append(f"{error.message}.")
     return tuple(checked), tuple(none_yet)
@@ -267,7 +269,8 @@ def _judged(proof: Proof) -> _Checked:
 def _mail_told(checked: Sequence[_Checked], none_yet: Sequence[str]) -> dict[str, Any]:
     messages = []
     for each in checked:
-        newsletter, period, edition = each.name
+        newsletter, mailing = each.name
+        is_note = each.proof.expected.is_note
         findings = [
             {
                 "code": finding.code,
@@ -278,9 +281,17 @@ def _mail_told(checked: Sequence[_Checked], none_yet: Sequence[str]) -> dict[str
             }
             for finding in each.findings
         ]
-        size = len(each.proof.message)
-        told = {"newsletter": newsletter, "period": period, "edition": edition, "bytes": size, "findings": findings}
-        messages.append(told | {"sources": each.readings})
+        told = {
+            "newsletter": newsletter,
+            "period": None if is_note else mailing,
+            "note": mailing if is_note else None,
+            "edition": each.proof.edition,
+            "audience": each.proof.audience,
+            "bytes": len(each.proof.message),
+            "findings": findings,
+            "sources": each.readings,
+        }
+        messages.append(told)
     errors, warnings = _mail_counts(checked)
     return {"messages": messages, "none": none_yet, "errors": errors, "warnings": warnings}
 
@@ -293,7 +304,7 @@ def _mail_counts(checked: Sequence[_Checked]) -> tuple[int, int]:
 def _show_mail(checked: Sequence[_Checked], none_yet: Sequence[str]) -> None:
     rows = list(_mail_rows(checked))
     if rows:
-        table("Findings", ("severity", "code", "newsletter", "period", "edition", "place", "found"), rows)
+        table("Findings", _COLUMNS, rows)
         for code, why in dict.fromkeys((finding.code, finding.why) for each in checked for finding in each.findings):
             click.echo(f"{code}: {why}")
     for reason in none_yet:
@@ -307,13 +318,28 @@ def _show_mail(checked: Sequence[_Checked], none_yet: Sequence[str]) -> None:
 
 
 def _mail_rows(checked: Sequence[_Checked]) -> Iterator[tuple[str, ...]]:
-    """For people: what several editions of a digest share is told once."""
-    editions: dict[tuple[str, str, MailFinding], list[str]] = {}
+    """For people: what several forms of a mailing share is told once."""
+    forms: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    found: dict[tuple[tuple[str, str], MailFinding], list[tuple[str, str]]] = {}
     for each in checked:
-        newsletter, period, edition = each.name
+        form = each.proof.audience or "all", each.proof.edition
+        forms.setdefault(each.name, []).append(form)
         for finding in each.findings:
-            editions.setdefault((newsletter, period, finding), []).append(edition)
-    numbers = Counter(each.name[:2] for each in checked)
-    for (newsletter, period, finding), found_in in editions.items():
-        which = "all" if len(found_in) == numbers[newsletter, period] else ", ".join(found_in)
-        yield finding.severity, finding.code, newsletter, period, which, finding.place, finding.message
+            found.setdefault((each.name, finding), []).append(form)
+    for (name, finding), found_in in found.items():
+        for edition, audience in _form_words(found_in, forms[name]):
+            yield finding.severity, finding.code, *name, edition, audience, finding.place, finding.message
+
+
+def _form_words(some: Sequence[tuple[str, str]], every: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Editions and audiences in words, for as few rows as tell `some` of `every` form."""
+    audiences: dict[tuple[str, ...], list[str]] = {}
+    for audience in dict.fromkeys(audience for audience, _ in some):
+        editions = tuple(str(edition) for each, edition in some if each == audience)
+        audiences.setdefault(editions, []).append(audience)
+    for editions, named in audiences.items():
+        yield _all_or(editions, {edition for _, edition in every}), _all_or(named, {audience for audience, _ in every})
+
+
+def _all_or(some: Sequence[str], every: Collection[str]) -> str:
+    return "all" if len(some) == len(every) > 1 else ", ".join(some)

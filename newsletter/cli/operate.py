@@ -168,6 +168,9 @@ def status(config_path: Path, as_json: bool, now: datetime | None) -> None:
     if told.refusal:
         click.secho(f"clock: {told.refusal}", fg="red")
     _tell_paused(told.paused)
+    worst = [each for each in told.bounces if each.kind in {"policy", "complaint"}][:5]
+    for bounce in worst:
+        click.secho(f"came back from {bounce.domain} in 30 days: {bounce.number} {bounce.kind}", fg="yellow", err=True)
     _where(config)
 
 
@@ -211,6 +214,7 @@ def _status_json(told: Status) -> dict[str, Any]:
         "last_tick": told.last_tick,
         "clock_refused": told.refusal,
         "paused": told.paused,
+        "bounces": told.bounces,
     }
 
 

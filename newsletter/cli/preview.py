@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Words of the model, which takes longer to load than `--help` may take; a test holds them equal.
 _AUDIENCES = ("general", "caregiver", "person-with-ms", "clinician")
 _EDITIONS = ("standard", "large-print", "compact", "text-only")
+_NOTES = ("confirmation", "welcome", "goodbye")
 _TEXT_BROWSERS = frozenset({"www-browser", "links", "elinks", "lynx", "w3m"})  #: they would take the terminal
 
 
@@ -38,6 +39,7 @@ _TEXT_BROWSERS = frozenset({"www-browser", "links", "elinks", "lynx", "w3m"})  #
 @click.option(
     "--audience", type=click.Choice(_AUDIENCES), default=None, help="With --send: for whom; default: the newsletter's."
 )
+@click.option("--note", type=click.Choice(_NOTES), default=None, help="With --send: a note in place of the digest.")
 @common_options
 def preview(
     config_path: Path,
@@ -50,21 +52,24 @@ def preview(
     address: str | None,
     edition: str | None,
     audience: str | None,
+    note: str | None,
 ) -> None:
-    """Write a page that shows a digest in every edition and for every audience, in light and in dark.
+    """Write a page that shows a digest in every edition and for every audience, and the notes, in light and in dark.
 
     Beside it lies each message, and one recipient's email by itself as digest.html, digest.txt and digest.eml.
     Without NEWSLETTER every newsletter is shown. Nothing is sent or recorded, but by --send.
     """
-    if address is None and (edition or audience):
-        raise UsageError("--edition and --audience are for --send; the page shows all of them")
+    if address is None and (edition or audience or note):
+        raise UsageError("--edition, --audience and --note are for --send; the page shows all of them")
+    if note and (audience or period):
+        raise UsageError("--note says the same to every audience at any time; leave out --audience and --period")
     if address is not None and (newsletter is None or out or show):
         raise UsageError("--send takes a NEWSLETTER and writes no page; leave out --out and --open")
     with opened(config_path) as app:
         if address is None or newsletter is None:
             _write(app, newsletter, period, out or Path("preview"), at(now), as_json=as_json, show=show)
         else:
-            _send(app, newsletter, period, address, edition, audience, at(now), as_json=as_json)
+            _send(app, newsletter, period, address, edition, audience, note, at(now), as_json=as_json)
 
 
 def _send(
@@ -74,20 +79,32 @@ def _send(
     address: str,
     edition: str | None,
     audience: str | None,
+    note: str | None,
     now: datetime,
     *,
     as_json: bool,
 ) -> None:
     from newsletter.mail.choice import Choice
+    from newsletter.mail.note import NoteKind
     from newsletter.model import Audience, Edition
 
     choice = Choice(edition=Edition(edition or "standard"), audience=Audience(audience) if audience else None)
-    told = app.send_test(newsletter, period, address, choice, now)
+    told = app.send_test(newsletter, NoteKind(note) if note else period, address, choice, now)
+    if note:
+        _say_note(newsletter, note, choice.edition, as_json=as_json)
+        return
     shown = choice.audience or "the newsletter's own audience"
     if as_json:
         print_json({"newsletter": newsletter, "period": told, "edition": choice.edition, "audience": shown})
     else:
         click.echo(f"sent a test of {newsletter} {told}: {choice.edition}, {shown}; no delivery is recorded")
+
+
+def _say_note(newsletter: str, note: str, edition: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"newsletter": newsletter, "note": note, "edition": edition})
+    else:
+        click.echo(f"sent a test of {newsletter}, the note {note}: {edition}; its link to confirm leads nowhere")
 
 
 def _write(

@@ -25,7 +25,8 @@ from newsletter.model import (
     Tombstone,
     Topic,
 )
-from newsletter.templating import Templates, days_words, heading_words, notice_words, study_url, summary_words
+from newsletter.templating import Templates, heading_words, notice_words, study_url, summary_words
+from newsletter.words import Words
 
 STYLE = "feeds/feeds.css"  #: where the style sheet lies that feeds name
 
@@ -37,15 +38,16 @@ _AFTER = timedelta(microseconds=1)
 
 def article_entry(article: Article, site: Site, templates: Templates) -> Entry:
     """The whole article. A withdrawn one has no entry but a tombstone; whoever asks for it gets what was known."""
-    title = heading_words(article)
+    words = templates.words
+    title = heading_words(words, article)
     return Entry(
         id=article.id,
         title=title,
         published=article.published,
         updated=article.updated,
-        links=_article_links(article, title, site),
-        summary=summary_words(article),
-        content=templates.render("web/article_body.html", article=article, level=2).strip(),
+        links=_article_links(article, title, site, words),
+        summary=summary_words(words, article),
+        content=_content(templates, "web/article_body.html", site, article=article, level=2),
         author=site.author,
         categories=tuple(
             Category(term=topic, label=topic, scheme=site.tag("topic"))
@@ -58,10 +60,10 @@ def article_entry(article: Article, site: Site, templates: Templates) -> Entry:
 def notice_entry(item: NoticeItem, site: Site, templates: Templates) -> Entry:
     """A notice beside the article that it is about: most readers do not show a changed entry again."""
     notice, article = item.notice, item.article
-    title = heading_words(article, notice.status)
+    title = heading_words(templates.words, article, notice.status)
     gone = article.status is Status.WITHDRAWN
     about = site.url() if gone else site.article_url(article.slug)
-    page = _page(about, title, site)
+    page = _page(about, title, templates.words)
     return Entry(
         id=notice.id,
         title=title,
@@ -69,7 +71,7 @@ def notice_entry(item: NoticeItem, site: Site, templates: Templates) -> Entry:
         updated=notice.published + _AFTER,  # the article itself may have changed at that very moment
         links=(page,) if gone else (page, Link(href=about, rel="related", title=article.title)),
         summary=_line(notice.text),
-        content=templates.render("web/notice_body.html", notice=notice, article=article, url=about, gone=gone).strip(),
+        content=_content(templates, "web/notice_body.html", site, notice=notice, article=article, url=about, gone=gone),
         author=site.author,
     )
 
@@ -77,33 +79,40 @@ def notice_entry(item: NoticeItem, site: Site, templates: Templates) -> Entry:
 def digest_entry(newsletter: Newsletter, digest: Digest, site: Site, templates: Templates) -> Entry:
     """The whole digest: every item in full, the others by their titles."""
     period = digest.planned.period
-    title = f"{newsletter.title}: {days_words(digest.first_day, digest.last_day)}"
-    shown = {"newsletter": newsletter, "digest": digest, "site": site}
+    title = f"{newsletter.title}: {templates.words.days(digest.first_day, digest.last_day)}"
     return Entry(
         id=site.tag(f"digest/{newsletter.slug}/{period}"),
         title=title,
         published=digest.planned.due_at,
         updated=_digest_updated(digest),
-        links=(_page(site.digest_url(newsletter.slug, period), title, site),),
-        summary=_digest_summary(digest),
-        content=templates.render("web/digest_body.html", **shown, whole=True).strip(),
+        links=(_page(site.digest_url(newsletter.slug, period), title, templates.words),),
+        summary=_digest_summary(digest, templates.words),
+        content=_content(templates, "web/digest_body.html", site, newsletter=newsletter, digest=digest, whole=True),
         author=site.author,
     )
 
 
-def tombstone(article: Article) -> Tombstone:
+def tombstone(article: Article, words: Words) -> Tombstone:
     """What is left of an article that was withdrawn. `when` is not before any version of its entry (RFC 6721 2)."""
-    return Tombstone(ref=article.id, when=article.updated, comment=_line(notice_words(article)))
+    return Tombstone(ref=article.id, when=article.updated, comment=_line(notice_words(words, article)))
 
 
-def _article_links(article: Article, title: str, site: Site) -> tuple[Link, ...]:
-    page = _page(site.article_url(article.slug), title, site)
+def _article_links(article: Article, title: str, site: Site, words: Words) -> tuple[Link, ...]:
+    page = _page(site.article_url(article.slug), title, words)
     study = study_url(article.facts)
-    return (page, Link(href=study, rel="via", title="The study")) if study else (page,)
+    return (page, Link(href=study, rel="via", title=words.gettext("The study"))) if study else (page,)
 
 
-def _page(address: str, title: str, site: Site) -> Link:
-    return Link(href=address, rel="alternate", type="text/html", title=title, hreflang=site.language)
+def _content(templates: Templates, name: str, site: Site, **context: object) -> str:
+    """A feed is in the language of its articles, so our words around them say theirs where that is another one."""
+    content, words = templates.render(name, site=site, **context).strip(), templates.words
+    if words.language == site.language:
+        return content
+    return f'<div lang="{words.language}" dir="{words.direction}">\n{content}\n</div>'
+
+
+def _page(address: str, title: str, words: Words) -> Link:
+    return Link(href=address, rel="alternate", type="text/html", title=title, hreflang=words.language)
 
 
 def _facts(article: Article) -> EntryFacts:
@@ -121,11 +130,11 @@ def _facts(article: Article) -> EntryFacts:
     )
 
 
-def _digest_summary(digest: Digest) -> str:
-    told = [heading_words(item.article, item.notice.status) for item in digest.notices]
-    told += [heading_words(item.article) for item in digest.items]
-    told += [heading_words(article) for article in digest.titles]
-    return f"In this digest: {'; '.join(told)}"
+def _digest_summary(digest: Digest, words: Words) -> str:
+    told = [heading_words(words, item.article, item.notice.status) for item in digest.notices]
+    told += [heading_words(words, item.article) for item in digest.items]
+    told += [heading_words(words, article) for article in digest.titles]
+    return words.gettext("In this digest: %(titles)s", titles="; ".join(told))
 
 
 def _digest_updated(digest: Digest) -> datetime:

@@ -10,13 +10,14 @@ from newsletter.feeds import atom
 from newsletter.feeds.build import Head
 from newsletter.feeds.text import address, clean_text, heading
 from newsletter.model import Site
+from newsletter.words import Words, marked
 
 MEDIA_TYPE = "text/x-opml"
 
-_GROUPS = {"feeds/newsletters/": "Newsletters", "feeds/topics/": "Topics"}
+_GROUPS = {"feeds/newsletters/": marked("Newsletters"), "feeds/topics/": marked("Topics")}
 
 
-def opml(heads: Sequence[Head], site: Site) -> bytes:
+def opml(heads: Sequence[Head], site: Site, words: Words) -> bytes:
     """An outline of all feeds in the order given, those of newsletters and of topics in groups of their own.
 
     It names the Atom form of each. It carries no date, for it depends on the feeds alone.
@@ -32,7 +33,7 @@ def opml(heads: Sequence[Head], site: Site) -> bytes:
     for prefix, name in _GROUPS.items():
         members = [each for each in heads if _group_of(each) == prefix]
         if members:
-            group = etree.SubElement(body, "outline", text=name)
+            group = etree.SubElement(body, "outline", text=words.gettext(name))
             for each in members:
                 _append_feed(group, each, site)
     return etree.tostring(root, encoding="utf-8", xml_declaration=True, pretty_print=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from newsletter.model import Entry
@@ -15,8 +16,10 @@ _NO_CHARACTERS = re.compile(
 )
 #: Bytes with which everything that needs repair begins in UTF-8, and a few that need none.
 _SUSPECT = bytes([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0xC2, 0xED, 0xEF, *range(0xF0, 0xF5)])
+_REMEMBERED = 64  # texts: those of one entry, which is written in several formats, and those that all entries share
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def clean_text(text: str) -> str:
     """`text` with everything repaired that XML 1.0 (2.2) forbids, in whatever way it would be escaped.
 
@@ -32,6 +35,7 @@ def clean_text(text: str) -> str:
     return _NO_CHARACTERS.sub("\ufffd", _CONTROLS.sub(" ", whole))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def address(url: str) -> str:
     """`url` with everything percent-encoded that may not stand in one (RFC 3986 2); what is encoded already stays."""
     return quote(clean_text(url), safe="!#$%&'()*+,/:;=?@[]~")

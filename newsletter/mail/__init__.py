@@ -10,4 +10,5 @@ REQUIRED_TEMPLATES = (
     "mail/inline.css",
     "mail/large.css",
     "mail/kept.css",
+    "mail/rtl.css",
 )

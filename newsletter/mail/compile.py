@@ -13,7 +13,7 @@ from newsletter.mail.cut import Marks, Strip, cut_page, cut_text
 from newsletter.mail.fields import require_sendable
 from newsletter.mail.fragments import Axis, Bundle, Forms, Fragment, Skeleton, pack
 from newsletter.mail.inline import inline
-from newsletter.mail.letter import Letter, clean, words, write_letter
+from newsletter.mail.letter import Letter, clean, words_of, write_letter
 from newsletter.mail.message import message
 from newsletter.model import Audience, Digest, Edition, Mailing, Site
 from newsletter.templating import Templates
@@ -59,7 +59,7 @@ def compile_mailing(
     return Mailing(
         newsletter=newsletter.slug,
         period=digest.planned.period,
-        subject=wording.subject(digest, len(bundle.articles)),
+        subject=wording.subject(templates.words, digest, len(bundle.articles)),
         template=pack(bundle),
         warnings=tuple(f"{_where(digest)}: {warning}" for _, warnings in works for warning in warnings),
     )
@@ -97,9 +97,9 @@ def _compile(
     skeleton = Skeleton(
         edition=edition,
         audience=digest.newsletter.audience,
-        pieces=message(_head(whole.letter, digest, site), told.text, told.page, site.language, marks),
+        pieces=message(_head(whole.letter, digest, site), told.text, told.page, templates.words.language, marks),
         words=_counted(whole, brief, plan.brief),
-        notice_words=words(*whole.letter.notices),
+        notice_words=words_of(*whole.letter.notices),
         items=len(whole.letter.items),
         most_titles=plan.most_titles,
         brief=plan.brief,
@@ -113,11 +113,12 @@ def _draft(digest: Digest, edition: Edition, site: Site, templates: Templates, m
         digest,
         site,
         unsubscribe_url=marks.unsubscribe_url,
+        words=templates.words,
         edition=edition,
         brief={item.article.id for item in digest.items} if brief else (),
         most_titles=titles,
     )
-    letter = replace(letter, rest=wording.rest_words(titles) if titles else "")
+    letter = replace(letter, rest=wording.rest_words(letter.words, titles) if titles else "")
     forms = _forms(digest, letter)
     text = cut_text(letter, forms)
     if edition is Edition.TEXT_ONLY:
@@ -132,7 +133,7 @@ def _draft(digest: Digest, edition: Edition, site: Site, templates: Templates, m
 
 def render_page(letter: Letter, templates: Templates, cut: Callable[[int], str]) -> str:
     """The HTML part of a letter, inlined. Raises TemplateError and InlineError."""
-    page = templates.render(TEMPLATE, letter=letter, wording=wording.constants(), cut=cut)
+    page = templates.render(TEMPLATE, letter=letter, wording=wording.constants(letter.words), cut=cut)
     return inline(page, sources=mail_sources(templates), template=TEMPLATE)
 
 
@@ -155,15 +156,15 @@ def _require_cuts(strips: Iterable[Strip], letter: Letter) -> None:
 def _forms(digest: Digest, letter: Letter) -> dict[str, tuple[str, ...]]:
     """Every form of the fields that hang on the choice, in the order of their axis."""
     articles = (*(item.article for item in digest.items), *digest.titles)
-    summaries, firsts = range(len(articles) + 1), articles or (None,)
-    most = wording.minutes(words(*letter.notices, *letter.items, *letter.titles))
+    words, summaries, firsts = letter.words, range(len(articles) + 1), articles or (None,)
+    most = wording.minutes(words_of(*letter.notices, *letter.items, *letter.titles))
     told = {
-        "subject": [wording.subject(digest, number) for number in summaries],
-        "counts": [f"{wording.counts(digest, number)}." for number in summaries],
-        "reading": [wording.reading_words(number) for number in range(1, most + 1)],
-        "preheader": [clean(wording.preheader(digest, first)) for first in firsts],
-        "opening": [clean(wording.opening(digest, first)) for first in firsts],
-        "rest": [wording.rest_words(number) for number in range(len(digest.titles) + 1)],
+        "subject": [wording.subject(words, digest, number) for number in summaries],
+        "counts": [wording.counts_sentence(words, digest, number) for number in summaries],
+        "reading": [wording.reading_words(words, number) for number in range(1, most + 1)],
+        "preheader": [clean(wording.preheader(words, digest, first)) for first in firsts],
+        "opening": [clean(wording.opening(words, digest, first)) for first in firsts],
+        "rest": [wording.rest_words(words, number) for number in range(len(digest.titles) + 1)],
     }
     return {name: tuple(forms) if len(set(forms)) > 1 else (forms[0],) for name, forms in told.items()}
 
@@ -217,8 +218,8 @@ def _shortened(whole: _Draft, brief: _Draft, mask: int) -> _Draft:
 def _counted(whole: _Draft, brief: _Draft, mask: int) -> tuple[int, ...]:
     """The words of each article, items first."""
     pairs = zip(whole.letter.items, brief.letter.items, strict=True)
-    items = (words(short if long.mask & mask else long) for long, short in pairs)
-    return (*items, *(words(title) for title in whole.letter.titles))
+    items = (words_of(short if long.mask & mask else long) for long, short in pairs)
+    return (*items, *(words_of(title) for title in whole.letter.titles))
 
 
 def _warnings(plan: _Plan, whole: _Draft, most_titles: int) -> Iterator[str]:
@@ -226,8 +227,9 @@ def _warnings(plan: _Plan, whole: _Draft, most_titles: int) -> Iterator[str]:
     if plan.size >= WARN_SIZE:
         yield f"{edition} edition: up to {plan.size:,} bytes of HTML; mail readers cut what passes 100,000"
     if plan.brief:
-        number = wording.counted(plan.brief.bit_count(), "summary is", "summaries are")
-        yield f"{edition} edition: the last {number} told briefly, so that all fits into {LARGEST_SIZE:,} bytes"
+        number = plan.brief.bit_count()
+        told = "1 summary is" if number == 1 else f"{number} summaries are"
+        yield f"{edition} edition: the last {told} told briefly, so that all fits into {LARGEST_SIZE:,} bytes"
     if plan.most_titles < most_titles:
         yield f"{edition} edition: {plan.most_titles} titles instead of {most_titles} fit into {LARGEST_SIZE:,} bytes"
 

@@ -94,18 +94,22 @@ def _envelope(letter: Dress, newsletter: Newsletter) -> list[str]:
 
 
 def _list(letter: Dress, newsletter: Newsletter, site: Site) -> list[str]:
-    mailto = f"mailto:{quote(newsletter.reply_to, safe='@')}"
+    leave, ask = _mailto(newsletter.leave_address or newsletter.reply_to), _mailto(newsletter.reply_to)
     shown_title = "" if newsletter.discreet else letter.title
     # RFC 8058 3.1: one press needs https; a site without it still has the links of RFC 2369
     one_click = ["List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"] if site.base_url.startswith("https:") else []
     return [
         headers.list_id_header(shown_title, f"{newsletter.slug}.{_ascii_domain(newsletter.from_address)}"),
-        f"List-Unsubscribe: <{UNSUBSCRIBE}>,\r\n <{mailto}?subject=unsubscribe%20{UNSUBSCRIBE_TOKEN}>\r\n",
+        f"List-Unsubscribe: <{UNSUBSCRIBE}>,\r\n <{leave}?subject=unsubscribe%20{UNSUBSCRIBE_TOKEN}>\r\n",
         *one_click,
         headers.structured_header("List-Archive", f"<{site.url()}>"),
         headers.structured_header("List-Owner", f"<{letter.contact_url}>"),
-        headers.structured_header("List-Help", f"<{mailto}?subject=help>"),
+        headers.structured_header("List-Help", f"<{ask}?subject=help>"),
     ]
+
+
+def _mailto(address: str) -> str:
+    return f"mailto:{quote(address, safe='@')}"
 
 
 def _automatic() -> list[str]:

@@ -19,16 +19,17 @@ from newsletter.audience import sentences
 from newsletter.mail import wording
 from newsletter.model import Article, Audience, Digest, Edition, Item, NoticeItem, Rating, Site, Status
 from newsletter.templating import (
+    heading_words,
     issue_words,
+    journal_words,
     local_date,
-    long_date,
+    notice_words,
     rating_shape,
     rating_words,
-    short_date,
     status_words,
 )
+from newsletter.words import ENGLISH, Words
 
-_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"})
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BROKEN = re.compile(r"[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _FINDINGS_GONE = frozenset({Status.RETRACTED, Status.WITHDRAWN})
@@ -101,10 +102,13 @@ class TitleText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dress:
-    """What every email of ours says, whatever it is about. `unsubscribe_url` may be a mark, or empty."""
+    """What every email of ours says, whatever it is about. `unsubscribe_url` may be a mark, or empty.
 
-    language: str
-    direction: str
+    `words` are those that it is written in, `site_language` is the language of the articles and of the operator's texts.
+    """
+
+    words: Words
+    site_language: str
     subject: str
     preheader: str
     title: str
@@ -115,6 +119,15 @@ class Dress:
     postal_address: tuple[str, ...]
     contact: str
     contact_url: str
+
+    @property
+    def language(self) -> str:
+        """The language of our words."""
+        return self.words.language
+
+    @property
+    def direction(self) -> str:
+        return self.words.direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,21 +160,22 @@ def write_letter(
     site: Site,
     *,
     unsubscribe_url: str,
+    words: Words = ENGLISH,
     edition: Edition = Edition.STANDARD,
     brief: Collection[str] = (),
     most_titles: int | None = None,
 ) -> Letter:
-    """The letter of a digest. Pure: the same digest and site give the same letter.
+    """The letter of a digest in `words`. Pure: the same digest and site give the same letter.
 
     `brief` are ids of articles that are told briefly, for want of room. `most_titles` is the newsletter's own number
     where it is not given.
     """
     newsletter = digest.newsletter
     told = {item.article.id for item in digest.items} if edition is Edition.COMPACT else brief
-    sections = tuple(_sections(digest, site, told))
+    sections = tuple(_sections(digest, site, words, told))
     items = [item for section in sections for item in section.items]
-    notices = tuple(_notice(item, site, newsletter.zone) for item in digest.notices)
-    every = tuple(_title(article, len(items) + place, site) for place, article in enumerate(digest.titles))
+    notices = tuple(_notice(item, site, words, newsletter.zone) for item in digest.notices)
+    every = tuple(_title(article, len(items) + place, site, words) for place, article in enumerate(digest.titles))
     titles = every[: newsletter.title_items if most_titles is None else most_titles]
     hidden = len(every) - len(titles)
     first = next(iter((*(item.article for item in digest.items), *digest.titles)), None)
@@ -169,24 +183,25 @@ def write_letter(
     return Letter(
         **dress(
             site,
-            subject=wording.subject(digest, number),
-            preheader=clean(wording.preheader(digest, first)),
+            words,
+            subject=wording.subject(words, digest, number),
+            preheader=clean(wording.preheader(words, digest, first)),
             title=newsletter.title,
             unsubscribe_url=unsubscribe_url,
         ),
         edition=edition,
-        opening=clean(wording.opening(digest, first)),
-        about_summaries=wording.ABOUT_SUMMARIES,
-        period=wording.period_words(digest),
-        counts=f"{wording.counts(digest, number)}.",
-        reading=wording.reading_words(wording.minutes(words(*notices, *items, *titles))),
+        opening=clean(wording.opening(words, digest, first)),
+        about_summaries=words.gettext(wording.ABOUT_SUMMARIES),
+        period=wording.period_words(words, digest),
+        counts=wording.counts_sentence(words, digest, number),
+        reading=wording.reading_words(words, wording.minutes(words_of(*notices, *items, *titles))),
         contents=(*(TitleText(mask=0, title=told.title) for told in notices), *map(_contents_line, items)),
         contents_mask=0 if notices else (1 << len(items)) - 1,
         notices=notices,
         sections=sections,
         titles=titles,
         titles_mask=(1 << number) - (1 << len(items)),
-        rest=wording.rest_words(hidden) if hidden else "",
+        rest=wording.rest_words(words, hidden) if hidden else "",
         rest_mask=1 << number,
         web_url=site.digest_url(newsletter.slug, digest.planned.period),
     )
@@ -195,8 +210,8 @@ def write_letter(
 class DressFields(TypedDict):
     """The fields of a Dress, for what inherits them."""
 
-    language: str
-    direction: str
+    words: Words
+    site_language: str
     subject: str
     preheader: str
     title: str
@@ -210,19 +225,19 @@ class DressFields(TypedDict):
 
 
 def dress(
-    site: Site, *, subject: str, preheader: str, title: str, unsubscribe_url: str, reason: str = ""
+    site: Site, words: Words, *, subject: str, preheader: str, title: str, unsubscribe_url: str, reason: str = ""
 ) -> DressFields:
     """What every email says; `title` is the newsletter's, `reason` why somebody gets it, if not as a subscriber."""
     return DressFields(
-        language=site.language,
-        direction="rtl" if site.language.partition("-")[0].casefold() in _RIGHT_TO_LEFT else "ltr",
+        words=words,
+        site_language=site.language,
         subject=subject,
         preheader=preheader,
         title=clean(title),
         publisher=clean(site.title),
         unsubscribe_url=unsubscribe_url,
-        reason=reason or wording.reason(clean(title)),
-        sender=clean(wording.sent_by(site.author, site.title)),
+        reason=reason or wording.reason(words, clean(title)),
+        sender=clean(wording.sent_by(words, site.author, site.title)),
         postal_address=tuple(clean(line) for line in site.postal_address.splitlines() if clean(line)),
         contact=clean(site.contact),
         contact_url=site.contact if "://" in site.contact else f"mailto:{quote(site.contact, safe='@')}",
@@ -234,7 +249,7 @@ def clean(text: str) -> str:
     return _BROKEN.sub("\ufffd", re.sub(" {2,}", " ", _UNREADABLE.sub(" ", text))).strip()
 
 
-def words(*parts: ItemText | NoticeText | TitleText) -> int:
+def words_of(*parts: ItemText | NoticeText | TitleText) -> int:
     """How many words somebody reads who reads these, details left out."""
     return sum(len(text.split()) for part in parts for text in _texts(part))
 
@@ -253,57 +268,57 @@ def _contents_line(item: ItemText) -> TitleText:
     return TitleText(mask=item.mask, title=item.title)
 
 
-def _title(article: Article, place: int, site: Site) -> TitleText:
-    return TitleText(mask=1 << place, title=_heading(article), url=_article_url(article, site))
+def _title(article: Article, place: int, site: Site, words: Words) -> TitleText:
+    return TitleText(mask=1 << place, title=_heading(words, article), url=_article_url(article, site))
 
 
-def _sections(digest: Digest, site: Site, brief: Collection[str]) -> Iterator[Section]:
+def _sections(digest: Digest, site: Site, words: Words, brief: Collection[str]) -> Iterator[Section]:
     """The days in order, then the late items. Items are numbered through the whole letter."""
-    groups = [(long_date(day.date), day.items) for day in digest.days]
+    groups = [(words.long_date(day.date), day.items) for day in digest.days]
     if digest.late:
-        groups.append((wording.LATE_HEADING, digest.late))
+        groups.append((words.gettext(wording.LATE_HEADING), digest.late))
     place, audience = 0, digest.newsletter.audience
     for heading, items in groups:
         told = tuple(
-            _item(item, place + offset, audience, site, brief=item.article.id in brief)
+            _item(item, place + offset, audience, site, words, brief=item.article.id in brief)
             for offset, item in enumerate(items)
         )
         yield Section(mask=(1 << place + len(items)) - (1 << place), heading=heading, items=told)
         place += len(items)
 
 
-def _notice(item: NoticeItem, site: Site, zone: str) -> NoticeText:
+def _notice(item: NoticeItem, site: Site, words: Words, zone: str) -> NoticeText:
     status = item.notice.status
     return NoticeText(
-        title=_heading(item.article, status),
+        title=_heading(words, item.article, status),
         url="" if status is Status.WITHDRAWN else _article_url(item.article, site),
-        date=short_date(local_date(item.notice.published, zone)),
+        date=words.short_date(local_date(item.notice.published, zone)),
         text=clean(item.notice.text),
     )
 
 
-def _item(item: Item, place: int, audience: Audience, site: Site, *, brief: bool) -> ItemText:
+def _item(item: Item, place: int, audience: Audience, site: Site, words: Words, *, brief: bool) -> ItemText:
     """What content and audience decide; the findings of a retracted study are not told again."""
     article = item.article
     told = article.status not in _FINDINGS_GONE
     advice = item.advice if told and not brief else ()
-    heading = wording.advice_heading(audience, found=bool(advice)) if told and not brief else ""
+    heading = wording.advice_heading(words, audience, found=bool(advice)) if told and not brief else ""
     whole = audience is Audience.CLINICIAN and not brief
     return ItemText(
         mask=1 << place,
         number=place + 1,
         brief=brief,
-        title=_heading(article),
+        title=_heading(words, article),
         url=_article_url(article, site),
-        notice_label=status_words(article.status),
-        notice=clean(wording.notice_text(article)),
+        notice_label=status_words(words, article.status),
+        notice=clean(notice_words(words, article)),
         takeaway_heading="" if advice else heading,
         takeaway=_sentences((article.summary.key_takeaway,)) if told else (),
         advice_heading=heading if advice else "",
         advice=_sentences(advice),
-        care=wording.CARE if told and audience is Audience.PERSON_WITH_MS else "",
+        care=words.gettext(wording.CARE) if told and audience is Audience.PERSON_WITH_MS else "",
         caveat=_sentences((not whole and item.caveat) or article.summary.considerations),
-        details=() if brief else tuple(_details(article, audience)),
+        details=() if brief else tuple(_details(words, article, audience)),
     )
 
 
@@ -311,39 +326,41 @@ def _sentences(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(clean(sentence) for text in texts for sentence in sentences(text))
 
 
-def _details(article: Article, audience: Audience) -> Iterator[Detail]:
+def _details(words: Words, article: Article, audience: Audience) -> Iterator[Detail]:
     summary, facts = article.summary, article.facts
     if article.status not in _FINDINGS_GONE:
-        yield _rating(wording.CREDIBILITY, summary.credibility)
-        yield _rating(wording.INTEREST, summary.interest)
+        yield _rating(words, wording.CREDIBILITY, summary.credibility)
+        yield _rating(words, wording.INTEREST, summary.interest)
     if summary.journal:
-        yield Detail(label=wording.JOURNAL, text=clean(wording.journal_words(summary.journal)))
+        yield Detail(label=words.gettext(wording.JOURNAL), text=clean(journal_words(words, summary.journal)))
     if facts.issue_date:
-        yield Detail(label=wording.ISSUE_DATE, text=issue_words(facts.issue_date))
+        yield Detail(label=words.gettext(wording.ISSUE_DATE), text=issue_words(words, facts.issue_date))
     if summary.topics and audience is Audience.CLINICIAN:
-        yield Detail(label=wording.TOPICS, text=clean("; ".join(summary.topics)))
+        yield Detail(label=words.gettext(wording.TOPICS), text=clean("; ".join(summary.topics)))
     if audience is Audience.CLINICIAN:
-        yield from _study(article)
+        yield from _study(words, article)
 
 
-def _rating(label: str, rating: Rating | None) -> Detail:
-    return Detail(label=label, text=rating_words(rating), shape=rating_shape(rating) if rating else "")
+def _rating(words: Words, label: str, rating: Rating | None) -> Detail:
+    return Detail(
+        label=words.gettext(label), text=rating_words(words, rating), shape=rating_shape(rating) if rating else ""
+    )
 
 
-def _study(article: Article) -> Iterator[Detail]:
+def _study(words: Words, article: Article) -> Iterator[Detail]:
     """Where the study itself can be found, as far as the article says."""
-    facts = article.facts
+    facts, label = article.facts, words.gettext(wording.STUDY)
     if facts.doi:
         doi = clean(facts.doi)
-        yield Detail(label=wording.STUDY, text=f"doi:{doi}", url=f"https://doi.org/{quote(doi, safe='/():;.')}")
+        yield Detail(label=label, text=f"doi:{doi}", url=f"https://doi.org/{quote(doi, safe='/():;.')}")
     elif facts.source_url and _WEB_LINK.fullmatch(facts.source_url):
-        yield Detail(label=wording.STUDY, text=wording.study_words(clean(article.title)), url=facts.source_url)
+        yield Detail(label=label, text=wording.study_words(words, clean(article.title)), url=facts.source_url)
     if facts.pmid:
-        yield Detail(label=wording.PUBMED_ID, text=clean(facts.pmid))
+        yield Detail(label=words.gettext(wording.PUBMED_ID), text=clean(facts.pmid))
 
 
-def _heading(article: Article, status: Status | None = None) -> str:
-    return clean(wording.article_heading(article, status)) or wording.UNTITLED
+def _heading(words: Words, article: Article, status: Status | None = None) -> str:
+    return clean(heading_words(words, article, status)) or words.gettext(wording.UNTITLED)
 
 
 def _article_url(article: Article, site: Site) -> str:

@@ -17,7 +17,8 @@ from newsletter.mail.letter import Dress, clean, dress
 from newsletter.mail.message import message
 from newsletter.mail.text import foot, linked, underlined, wrapped
 from newsletter.model import Edition, Mailing, Newsletter, Site
-from newsletter.templating import Templates
+from newsletter.templating import Templates, labelled
+from newsletter.words import ENGLISH, Words
 
 TEMPLATE = "mail/note.html"
 
@@ -56,7 +57,7 @@ def compile_note(
     """
     fields.require_sendable(newsletter, site, f"newsletter {newsletter.slug}, {kind}")
     marks = Marks(secret=hashlib.sha256(repr((kind, newsletter, site)).encode(errors="replace")).hexdigest()[:32])
-    subject = _SUBJECTS[kind](newsletter)
+    subject = _SUBJECTS[kind](templates.words, newsletter)
     skeletons = tuple(
         _skeleton(kind, newsletter, site, templates, marks, edition) for edition in dict.fromkeys(editions)
     )
@@ -67,13 +68,13 @@ def compile_note(
 def _skeleton(
     kind: NoteKind, newsletter: Newsletter, site: Site, templates: Templates, marks: Marks, edition: Edition
 ) -> Skeleton:
-    note = write_note(kind, newsletter, site, marks, edition)
+    note = write_note(kind, newsletter, site, marks, edition, templates.words)
     page = () if edition is Edition.TEXT_ONLY else (_whole(_page(note, templates)),)
     head = (Fragment(mask=0, content=field.encode()) for field in fields.of_note(note, newsletter, kind, site))
     return Skeleton(
         edition=edition,
         audience=newsletter.audience,
-        pieces=message(head, (_whole(_text(note)),), page, site.language, marks),
+        pieces=message(head, (_whole(_text(note)),), page, templates.words.language, marks),
         words=(),
         notice_words=0,
         items=0,
@@ -82,40 +83,54 @@ def _skeleton(
     )
 
 
-def write_note(kind: NoteKind, newsletter: Newsletter, site: Site, marks: Marks, edition: Edition) -> Note:
-    """The words of a note, with marks for the recipient's links."""
+def write_note(
+    kind: NoteKind, newsletter: Newsletter, site: Site, marks: Marks, edition: Edition, words: Words = ENGLISH
+) -> Note:
+    """A note in `words`, with marks for the recipient's links."""
     before: tuple[str, ...]
-    title, visit = clean(newsletter.title), wording.visit(clean(site.title))
+    say = words.gettext
+    title, visit = clean(newsletter.title), wording.visit(words, clean(site.title))
     match kind:
         case NoteKind.CONFIRMATION:
-            before = (wording.confirm_asked(title), wording.confirm_ask(title))
-            action, action_url = wording.confirm_button(title), marks.confirm_url
-            preheader, reason, after = wording.CONFIRM_PREHEADER, wording.CONFIRM_REASON, (wording.CONFIRM_NOTHING,)
+            before = (wording.confirm_asked(words, title), wording.confirm_ask(words, title))
+            action, action_url = wording.confirm_button(words, title), marks.confirm_url
+            preheader, reason, after = (
+                wording.CONFIRM_PREHEADER,
+                say(wording.CONFIRM_REASON),
+                (wording.CONFIRM_NOTHING,),
+            )
         case NoteKind.WELCOME:
             before = (
-                wording.welcome_thanks(title),
-                wording.cadence_words(newsletter.cadence),
-                wording.WELCOME_ORDINARY,
+                wording.welcome_thanks(words, title),
+                wording.cadence_words(words, newsletter.cadence),
+                say(wording.WELCOME_ORDINARY),
             )
             action, action_url = visit, site.url()
             preheader, reason, after = wording.WELCOME_PREHEADER, "", (wording.WELCOME_STOP,)
         case _:
-            before = (wording.goodbye_done(title), wording.GOODBYE_NOTHING)
+            before = (wording.goodbye_done(words, title), say(wording.GOODBYE_NOTHING))
             action, action_url = visit, site.url()
-            preheader, reason, after = wording.GOODBYE_PREHEADER, wording.GOODBYE_REASON, (wording.GOODBYE_THANKS,)
-    subject = _SUBJECTS[kind](newsletter)
+            preheader, reason, after = wording.GOODBYE_PREHEADER, say(wording.GOODBYE_REASON), (wording.GOODBYE_THANKS,)
+    subject = _SUBJECTS[kind](words, newsletter)
+    preheader = say(preheader)
     if newsletter.discreet:
-        preheader = wording.discreetly(preheader)
+        preheader = wording.discreetly(words, preheader)
     unsubscribe_url = marks.unsubscribe_url if kind is NoteKind.WELCOME else ""
     return Note(
         **dress(
-            site, subject=subject, preheader=preheader, title=title, unsubscribe_url=unsubscribe_url, reason=reason
+            site,
+            words,
+            subject=subject,
+            preheader=preheader,
+            title=title,
+            unsubscribe_url=unsubscribe_url,
+            reason=reason,
         ),
         edition=edition,
         before=before,
         action=action,
         action_url=action_url,
-        after=after,
+        after=tuple(map(say, after)),
     )
 
 
@@ -128,7 +143,7 @@ _SUBJECTS = {
 
 def _page(note: Note, templates: Templates) -> str:
     page = inline(
-        templates.render(TEMPLATE, letter=note, wording=wording.constants()),
+        templates.render(TEMPLATE, letter=note, wording=wording.constants(note.words)),
         sources=mail_sources(templates),
         template=TEMPLATE,
     )
@@ -142,10 +157,11 @@ def _text(note: Note) -> str:
     parts = (
         underlined(note.title),
         *map(wrapped, note.before),
-        linked(f"{note.action}:", note.action_url),
+        linked(labelled(note.words, note.action), note.action_url),
         *map(wrapped, note.after),
     )
-    return "\n\n".join(parts) + "\n\n-- \n" + "\n\n".join((wrapped(wording.NO_TRACKING), *foot(note))) + "\n"
+    last = (wrapped(note.words.gettext(wording.NO_TRACKING)), *foot(note))
+    return "\n\n".join(parts) + "\n\n-- \n" + "\n\n".join(last) + "\n"
 
 
 def _whole(text: str) -> Strip:

@@ -1,4 +1,4 @@
-"""What an editor looks at before readers do: one digest in every edition and for every audience, as files of pages.
+"""What an editor looks at before readers do: one digest in every edition and for every audience, and the notes, as files.
 
 Pure: a digest and a made-up reader give messages, and these give the bytes of files. Emails are shown as they are sent.
 """
@@ -16,7 +16,8 @@ from newsletter.mail.choice import Choice
 from newsletter.mail.compile import WARN_SIZE, compile_mailing
 from newsletter.mail.headers import text_header
 from newsletter.mail.merge import Addressee, merge
-from newsletter.model import Audience, Digest, Edition, Message, Newsletter, Site
+from newsletter.mail.note import NoteKind, compile_note
+from newsletter.model import Audience, Digest, Edition, Mailing, Message, Newsletter, Site
 from newsletter.templating import Templates
 
 AUDIENCES = {
@@ -24,6 +25,11 @@ AUDIENCES = {
     Audience.CAREGIVER: "Caregiver",
     Audience.PERSON_WITH_MS: "Person with MS",
     Audience.CLINICIAN: "Clinician",
+}
+NOTES = {
+    NoteKind.CONFIRMATION: "Confirmation",
+    NoteKind.WELCOME: "Welcome",
+    NoteKind.GOODBYE: "Goodbye",
 }
 EDITIONS = {
     Edition.STANDARD: "Standard",
@@ -71,10 +77,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One edition for one audience: the message as sent, and its parts decoded. `html` is empty where there is none."""
+    """One edition for one audience or of one note: the message as sent, and its parts decoded.
 
-    audience: Audience
+    `html` is empty where there is none.
+    """
+
+    group: Audience | NoteKind
     edition: Edition
+    subject: str
     message: bytes
     fields: tuple[Field, ...]
     html: bytes
@@ -83,7 +93,7 @@ class Shown:
     @property
     def name(self) -> str:
         """The path of its files, without a suffix."""
-        return f"{self.audience}/{self.edition}"
+        return f"{self.group}/{self.edition}"
 
     @property
     def words(self) -> str:
@@ -98,39 +108,65 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A digest as readers would get it. The newsletter's own audience comes first, and the standard edition of each."""
+    """A digest and the notes as readers would get them, the standard edition of each first.
+
+    The newsletter's own audience comes first. `language` is that of our words, `site_language` that of the operator's.
+    """
 
     newsletter: Newsletter
     language: str
+    site_language: str
     period: str
     subject: str
     warnings: tuple[str, ...]
     shown: tuple[Shown, ...]
 
-    def of(self, audience: Audience) -> tuple[Shown, ...]:
-        return tuple(shown for shown in self.shown if shown.audience is audience)
+    @property
+    def audiences(self) -> tuple[Audience | NoteKind, ...]:
+        return tuple(dict.fromkeys(shown.group for shown in self.shown if isinstance(shown.group, Audience)))
+
+    @property
+    def notes(self) -> tuple[Audience | NoteKind, ...]:
+        return tuple(dict.fromkeys(shown.group for shown in self.shown if isinstance(shown.group, NoteKind)))
+
+    def of(self, group: Audience | NoteKind) -> tuple[Shown, ...]:
+        return tuple(shown for shown in self.shown if shown.group is group)
 
 
 # -- messages ---------------------------------------------------------------------------------------------------------
 
 
 def make_preview(digest: Digest, site: Site, templates: Templates, reader: Addressee) -> Preview:
-    """Every edition for every audience, as `reader` would get it. Raises as `compile_mailing` does."""
+    """Every edition for every audience and of every note, as `reader` would get it.
+
+    Raises as `compile_mailing` and `compile_note` do.
+    """
     newsletter = digest.newsletter
     mailing = compile_mailing(digest, site, templates, editions=Edition, audiences=Audience)
-    audiences = sorted(Audience, key=lambda audience: audience is not newsletter.audience)
-    choices = [Choice(edition=edition, audience=audience) for audience in audiences for edition in Edition]
+    mailings: dict[Audience | NoteKind, Mailing] = dict.fromkeys(
+        sorted(Audience, key=lambda audience: audience is not newsletter.audience), mailing
+    )
+    mailings |= {kind: compile_note(kind, newsletter, site, templates, editions=Edition) for kind in NoteKind}
     return Preview(
         newsletter=newsletter,
-        language=site.language,
+        language=templates.words.language,
+        site_language=site.language,
         period=mailing.period,
         subject=mailing.subject,
         warnings=tuple(dict.fromkeys(mailing.warnings)),
         shown=tuple(
-            _shown(choice, merge(mailing, reader, site=site, sender=newsletter.from_address, choice=choice).data)
-            for choice in choices
+            _shown(group, edition, _merged(each, group, edition, reader, site, newsletter.from_address).data)
+            for group, each in mailings.items()
+            for edition in Edition
         ),
     )
+
+
+def _merged(
+    mailing: Mailing, group: Audience | NoteKind, edition: Edition, reader: Addressee, site: Site, sender: str
+) -> Message:
+    choice = Choice(edition=edition, audience=group if isinstance(group, Audience) else None)
+    return merge(mailing, reader, site=site, sender=sender, choice=choice)
 
 
 def make_test(digest: Digest, site: Site, templates: Templates, reader: Addressee, choice: Choice) -> Message:
@@ -142,6 +178,15 @@ def make_test(digest: Digest, site: Site, templates: Templates, reader: Addresse
     mailing = compile_mailing(digest, site, templates, editions=(choice.edition,), audiences=audiences)
     message = merge(mailing, reader, site=site, sender=digest.newsletter.from_address, choice=choice)
     return marked(message, mailing.subject)
+
+
+def make_test_note(
+    kind: NoteKind, newsletter: Newsletter, site: Site, templates: Templates, reader: Addressee, edition: Edition
+) -> Message:
+    """One edition of a note, as `make_test` makes one of a digest. Raises as `compile_note` does."""
+    mailing = compile_note(kind, newsletter, site, templates, editions=(edition,))
+    choice = Choice(edition=edition)
+    return marked(merge(mailing, reader, site=site, sender=newsletter.from_address, choice=choice), mailing.subject)
 
 
 def marked(message: Message, subject: str) -> Message:
@@ -171,14 +216,15 @@ def _folded(address: str) -> str:
     return f"{local}{at}{domain.casefold()}"
 
 
-def _shown(choice: Choice, data: bytes) -> Shown:
+def _shown(group: Audience | NoteKind, edition: Edition, data: bytes) -> Shown:
     message = message_from_bytes(data, policy=policy.default)
-    if choice.audience is None or not isinstance(message, EmailMessage):
-        raise TypeError("a preview names its audience, and the policy `default` makes an EmailMessage")
+    if not isinstance(message, EmailMessage):
+        raise TypeError("the policy `default` makes an EmailMessage")
     html, text = (_part(message, kind) for kind in ("html", "plain"))
     return Shown(
-        audience=choice.audience,
-        edition=choice.edition,
+        group=group,
+        edition=edition,
+        subject=str(message["Subject"]),
         message=data,
         fields=tuple(
             Field(name=name, value=str(value), meaning=_MEANINGS.get(name.lower(), ""))
@@ -229,5 +275,10 @@ def all_files(previews: Sequence[Preview], missing: Sequence[str], templates: Te
 
 
 def _render(templates: Templates, name: str, **context: object) -> bytes:
-    words: Mapping[str, object] = {"audiences": AUDIENCES, "editions": EDITIONS, "schemes": SCHEMES, "widths": WIDTHS}
+    words: Mapping[str, object] = {
+        "groups": AUDIENCES | NOTES,
+        "editions": EDITIONS,
+        "schemes": SCHEMES,
+        "widths": WIDTHS,
+    }
     return templates.render(name, **words, **context).encode()

@@ -14,6 +14,8 @@ from newsletter.mail import wording
 from newsletter.mail.fragments import number
 from newsletter.mail.letter import Dress, ItemText, Letter, NoticeText
 from newsletter.model import Edition
+from newsletter.templating import labelled
+from newsletter.words import Words
 
 _WIDTH = 72
 _SIGNATURE = "-- "  # RFC 3676 4.3: mail readers fold away what follows
@@ -49,11 +51,11 @@ def blocks(letter: Letter) -> Iterator[Block]:
     yield Block(text=_paragraphs(*_links(letter)))
     yield from _contents(letter)
     if letter.notices:
-        yield Block(text=_paragraphs(*_notices(letter.notices)))
+        yield Block(text=_paragraphs(*_notices(letter.words, letter.notices)))
     for section in letter.sections:
         yield Block(mask=section.mask, text=_paragraphs(underlined(section.heading)))
         for item in section.items:
-            yield Block(mask=item.mask, text=_paragraphs(*_item(item)), numbered=True)
+            yield Block(mask=item.mask, text=_paragraphs(*_item(letter.words, item)), numbered=True)
     yield from _titles(letter)
     yield Block(text=f"{_SIGNATURE}\n" + "\n\n".join((*_about(letter), *foot(letter))) + "\n")
 
@@ -64,60 +66,62 @@ def field_text(field: str, value: str, letter: Letter) -> str:
         case "counts":
             return f"{wrapped(value)}\n"
         case "rest":
-            return _paragraphs(linked(f"{value}:", letter.web_url))
+            return _paragraphs(linked(labelled(letter.words, value), letter.web_url))
         case _:
             return _paragraphs(wrapped(value))
 
 
 def foot(dress: Dress) -> Iterator[str]:
     """Who sends this and why, and how to end it: the last paragraphs of every email."""
+    words = dress.words
     yield wrapped(dress.reason)
     if dress.unsubscribe_url:
-        yield linked(f"{wording.UNSUBSCRIBE_AT_ONCE}:", dress.unsubscribe_url)
+        yield linked(labelled(words, words.gettext(wording.UNSUBSCRIBE_AT_ONCE)), dress.unsubscribe_url)
     yield "\n".join(wrapped(line) for line in (dress.sender, *dress.postal_address))
-    yield linked(f"{wording.WRITE_TO_US}:", dress.contact)
+    yield linked(labelled(words, words.gettext(wording.WRITE_TO_US)), dress.contact)
 
 
 def _links(letter: Letter) -> Iterator[str]:
-    yield linked(f"{wording.READ_ON_WEB}:", letter.web_url)
-    yield linked(f"{wording.UNSUBSCRIBE}:", letter.unsubscribe_url)
+    words = letter.words
+    yield linked(labelled(words, words.gettext(wording.READ_ON_WEB)), letter.web_url)
+    yield linked(labelled(words, words.gettext(wording.UNSUBSCRIBE)), letter.unsubscribe_url)
 
 
 def _contents(letter: Letter) -> Iterator[Block]:
     if letter.contents:
         mask = letter.contents_mask
-        yield Block(mask=mask, text=_paragraphs(underlined(wording.CONTENTS_HEADING)))
+        yield Block(mask=mask, text=_paragraphs(underlined(letter.words.gettext(wording.CONTENTS_HEADING))))
         for line in letter.contents:
             yield Block(mask=line.mask, text=f"{wrapped(line.title, mark='* ')}\n")
         yield Block(mask=mask, text="\n")
 
 
-def _notices(notices: Iterable[NoticeText]) -> Iterator[str]:
-    yield underlined(wording.NOTICES_HEADING)
+def _notices(words: Words, notices: Iterable[NoticeText]) -> Iterator[str]:
+    yield underlined(words.gettext(wording.NOTICES_HEADING))
     for notice in notices:
         yield linked(notice.title, notice.url)
         yield wrapped(f"{notice.date}. {notice.text}")
-    yield wrapped(wording.NOTICE_CARE)
+    yield wrapped(words.gettext(wording.NOTICE_CARE))
 
 
-def _item(item: ItemText) -> Iterator[str]:
+def _item(words: Words, item: ItemText) -> Iterator[str]:
     yield linked(item.title, item.url, mark=number(item.number))
     if item.notice:
-        yield wrapped(f"{item.notice_label}: {item.notice}")
+        yield wrapped(f"{labelled(words, item.notice_label)} {item.notice}")
     if item.takeaway:
-        yield _headed(item.takeaway_heading, item.takeaway)
+        yield _headed(words, item.takeaway_heading, item.takeaway)
     if item.advice:
-        yield _headed(item.advice_heading, item.advice)
+        yield _headed(words, item.advice_heading, item.advice)
     if item.care:
         yield wrapped(item.care)
-    yield _headed(wording.CAVEAT_HEADING, item.caveat)
+    yield _headed(words, words.gettext(wording.CAVEAT_HEADING), item.caveat)
     if item.details:
-        yield "\n".join(linked(f"{detail.label}: {detail.text}", detail.url) for detail in item.details)
+        yield "\n".join(linked(f"{labelled(words, detail.label)} {detail.text}", detail.url) for detail in item.details)
 
 
 def _titles(letter: Letter) -> Iterator[Block]:
     if letter.titles:
-        yield Block(mask=letter.titles_mask, text=_paragraphs(underlined(wording.TITLES_HEADING)))
+        yield Block(mask=letter.titles_mask, text=_paragraphs(underlined(letter.words.gettext(wording.TITLES_HEADING))))
         for title in letter.titles:
             yield Block(mask=title.mask, text=_paragraphs(linked(title.title, title.url)))
     if letter.rest:
@@ -125,20 +129,21 @@ def _titles(letter: Letter) -> Iterator[Block]:
 
 
 def _about(letter: Letter) -> Iterator[str]:
-    yield underlined(wording.ABOUT_HEADING)
-    yield wrapped(wording.DISCLAIMER)
+    words = letter.words
+    yield underlined(words.gettext(wording.ABOUT_HEADING))
+    yield wrapped(words.gettext(wording.DISCLAIMER))
     if letter.edition is not Edition.COMPACT:
-        yield wrapped(wording.RATINGS)
-    yield wrapped(wording.NO_TRACKING)
+        yield wrapped(words.gettext(wording.RATINGS))
+    yield wrapped(words.gettext(wording.NO_TRACKING))
 
 
 def _paragraphs(*texts: str) -> str:
     return "".join(f"{text}\n\n" for text in texts)
 
 
-def _headed(heading: str, sentences: Iterable[str]) -> str:
+def _headed(words: Words, heading: str, sentences: Iterable[str]) -> str:
     text = wrapped(" ".join(sentences))
-    return f"{heading}:\n{text}" if heading else text
+    return f"{labelled(words, heading)}\n{text}" if heading else text
 
 
 def underlined(text: str) -> str:

@@ -73,7 +73,7 @@ class Newsletter:
     """A series of digests: how often, where on the clock, for whom, and which articles.
 
     `min_credibility` is a number of 5; an article without a rating passes unless `require_rating`.
-    `full_items` articles are shown whole, the next `title_items` as titles only. `send_window`: the local hours, from and
+    `leave_address` takes requests to leave by mail; empty: `reply_to` does. `full_items` articles are shown whole, the next `title_items` as titles only. `send_window`: the local hours, from and
     to, outside of which its email waits.
     """
 
@@ -87,6 +87,7 @@ class Newsletter:
     from_name: str = ""
     from_address: str = ""
     reply_to: str = ""
+    leave_address: str = ""
     full_items: int = 5
     title_items: int = 20
     topics: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from newsletter.pages.document import render
 from newsletter.pages.linked_data import list_data
 from newsletter.pages.listing import rows, span_words
 from newsletter.pages.paging import Pager
-from newsletter.templating import Templates, month_words
+from newsletter.templating import Templates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ def archive_page(months: Sequence[Month], site: Site, templates: Templates) -> s
 
 def month_page(month: Month, articles: Sequence[Article], pager: Pager, site: Site, templates: Templates) -> str:
     """The page at `pager.path`: the `articles` of one page of the month, in the order given (the newest first)."""
-    name = month_words(month.year, month.month)
+    name = templates.words.month(month.year, month.month)
     return render(
         templates,
         "web/month.html",
@@ -44,8 +44,8 @@ def month_page(month: Month, articles: Sequence[Article], pager: Pager, site: Si
         path=pager.path,
         month=month,
         name=name,
-        rows=rows(articles),
-        span=span_words(articles),
+        rows=rows(articles, templates.words),
+        span=span_words(articles, templates.words),
         pager=pager,
-        linked_data=list_data(name, pager.path, articles, site),
+        linked_data=list_data(name, pager.path, articles, site, templates.words),
     )

@@ -21,18 +21,19 @@ def article_page(
     """The whole page. `related` are the articles for "You may also like", the nearest first; those that were retracted
     or withdrawn are left out. `topics` are those of the article's topics that have a page.
     """
+    words = templates.words
     return render(
         templates,
         "web/article.html",
         site=site,
         path=f"articles/{article.slug}/",
         article=article,
-        heading=heading_words(article),
-        description=summary_words(article),
-        linked_data=article_data(article, site),
+        heading=heading_words(words, article),
+        description=summary_words(words, article),
+        linked_data=article_data(article, site, words),
         minutes=reading_minutes(article.summary),
         topics=_named(article.summary.topics, topics),
-        related=[(heading_words(other), other.slug) for other in related if other.status not in _TAKEN_BACK],
+        related=[(heading_words(words, other), other.slug) for other in related if other.status not in _TAKEN_BACK],
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from newsletter.model import Digest, Newsletter, Site
 from newsletter.pages.document import render
 from newsletter.pages.linked_data import digest_data
-from newsletter.templating import Templates, days_words
+from newsletter.templating import Templates
 
 
 def digest_page(newsletter: Newsletter, digest: Digest, site: Site, templates: Templates) -> str:
     """The whole page: the digest's articles, in the order of reading."""
     path = f"digests/{newsletter.slug}/{digest.planned.period}/"
-    days = days_words(digest.first_day, digest.last_day)
+    days = templates.words.days(digest.first_day, digest.last_day)
     return render(
         templates,
         "web/digest.html",
@@ -20,5 +20,5 @@ def digest_page(newsletter: Newsletter, digest: Digest, site: Site, templates: T
         newsletter=newsletter,
         digest=digest,
         days=days,
-        linked_data=digest_data(newsletter, digest, f"{newsletter.title}: {days}", site),
+        linked_data=digest_data(newsletter, digest, f"{newsletter.title}: {days}", site, templates.words),
     )

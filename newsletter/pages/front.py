@@ -30,7 +30,7 @@ def front_page(
         site=site,
         path="",
         newsletters=newsletters_with_latest,
-        rows=rows(recent),
+        rows=rows(recent, templates.words),
         topics=sorted(largest, key=lambda topic: topic.name.casefold()),
         linked_data=site_data(site),
     )

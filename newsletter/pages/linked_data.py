@@ -11,18 +11,19 @@ from datetime import datetime
 
 from newsletter.model import Article, Digest, Facts, IssueDate, Newsletter, Precision, Site, Status
 from newsletter.templating import heading_words, study_url, summary_words
+from newsletter.words import Words
 
 _Data = dict[str, object]
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ESCAPES = tuple((mark, f"\\u{ord(mark):04x}") for mark in "<>&\u2028\u2029")
 
 
-def article_data(article: Article, site: Site) -> str:
+def article_data(article: Article, site: Site, words: Words) -> str:
     """A schema.org Article, about a ScholarlyArticle where anything is known of it."""
     told: _Data = {
         "@type": "Article",
-        "headline": heading_words(article),
-        "description": summary_words(article),
+        "headline": heading_words(words, article),
+        "description": summary_words(words, article),
         "url": site.article_url(article.slug),
         "inLanguage": site.language,
         "datePublished": _moment(article.published, article.published_precision),
@@ -36,21 +37,22 @@ def article_data(article: Article, site: Site) -> str:
     return _script(told)
 
 
-def digest_data(newsletter: Newsletter, digest: Digest, name: str, site: Site) -> str:
+def digest_data(newsletter: Newsletter, digest: Digest, name: str, site: Site, words: Words) -> str:
     """A schema.org CollectionPage that lists the digest's articles in the order of reading."""
     told = _collection(
         name,
         site.digest_url(newsletter.slug, digest.planned.period),
         (placed.article for placed in digest.placed),
         site,
+        words,
     )
     told |= {"description": newsletter.description, "datePublished": _moment(digest.planned.due_at)}
     return _script(told)
 
 
-def list_data(name: str, path: str, articles: Iterable[Article], site: Site) -> str:
+def list_data(name: str, path: str, articles: Iterable[Article], site: Site, words: Words) -> str:
     """A schema.org CollectionPage for a page of `articles` at `path`."""
-    return _script(_collection(name, site.url(path), articles, site))
+    return _script(_collection(name, site.url(path), articles, site, words))
 
 
 def site_data(site: Site) -> str:
@@ -65,7 +67,7 @@ def site_data(site: Site) -> str:
     return _script(told)
 
 
-def _collection(name: str, url: str, articles: Iterable[Article], site: Site) -> _Data:
+def _collection(name: str, url: str, articles: Iterable[Article], site: Site, words: Words) -> _Data:
     shown = (article for article in articles if article.status is not Status.WITHDRAWN)
     return {
         "@type": "CollectionPage",
@@ -75,17 +77,19 @@ def _collection(name: str, url: str, articles: Iterable[Article], site: Site) ->
         "publisher": _publisher(site),
         "mainEntity": {
             "@type": "ItemList",
-            "itemListElement": [_list_item(place, article, site) for place, article in enumerate(shown, start=1)],
+            "itemListElement": [
+                _list_item(place, article, site, words) for place, article in enumerate(shown, start=1)
+            ],
         },
     }
 
 
-def _list_item(place: int, article: Article, site: Site) -> _Data:
+def _list_item(place: int, article: Article, site: Site, words: Words) -> _Data:
     return {
         "@type": "ListItem",
         "position": place,
         "url": site.article_url(article.slug),
-        "name": heading_words(article),
+        "name": heading_words(words, article),
     }
 
 

@@ -25,8 +25,8 @@ def topic_page(topic: Topic, articles: Sequence[Article], pager: Pager, site: Si
         site=site,
         path=pager.path,
         topic=topic,
-        rows=rows(articles),
-        span=span_words(articles),
+        rows=rows(articles, templates.words),
+        span=span_words(articles, templates.words),
         pager=pager,
-        linked_data=list_data(topic.name, pager.path, articles, site),
+        linked_data=list_data(topic.name, pager.path, articles, site, templates.words),
     )

@@ -242,7 +242,11 @@ class FeedRun:
             record for record in self._plant.feeds.withdrawn(name, _TOMBSTONES) if record.kind == EntryKind.ARTICLE
         ]
         articles = self._plant.listings.by_ids([record.subject for record in taken]) if taken else {}
-        return tuple(tombstone(articles[record.subject]) for record in taken if record.subject in articles)
+        return tuple(
+            tombstone(articles[record.subject], self._plant.templates.words)
+            for record in taken
+            if record.subject in articles
+        )
 
     def repair_archives(self, name: str) -> None:
         """Make every archive document of a feed that is missing on the disk."""
@@ -300,6 +304,8 @@ class FeedRun:
     def _have(self, records: Collection[PublishedEntry]) -> None:
         """Make the entries of `records` that this run has not made yet."""
         missing = [record for record in records if (record.kind, record.subject) not in self._fragments]
+        if not missing:
+            return
         subjects = {kind: [record.subject for record in missing if record.kind == kind] for kind in EntryKind}
         site, templates = self._plant.site, self._plant.templates
         for article in self._plant.listings.by_ids(subjects[EntryKind.ARTICLE]).values():

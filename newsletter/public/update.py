@@ -238,7 +238,7 @@ class _Run:
             self._pages.topic(slug, self._stale_topics.get(slug, 0))
         self._pages.lists(months, latest)
         heads = [self._feeds.head(name) for name in self._live_feeds()]
-        self._files.put("feeds/feeds.opml", opml(heads, self._plant.site))
+        self._files.put("feeds/feeds.opml", opml(heads, self._plant.site, self._plant.templates.words))
         return json.dumps(counted, sort_keys=True, separators=(",", ":"))
 
     def _count_months(self, before: Mapping[str, int]) -> dict[str, int]:

@@ -28,6 +28,8 @@ from newsletter.model import (
 )
 from newsletter.store import schema
 
+_COLUMNS = tuple(schema.article.c.keys())
+
 
 def article_values(article: Article, raw_hash: str) -> dict[str, Any]:
     """The columns of table `article`."""
@@ -59,8 +61,11 @@ def article_values(article: Article, raw_hash: str) -> dict[str, Any]:
 
 def article_of(row: Row[Any]) -> Article:
     """The article of a row that has every column of table `article`. Raises StoreError for one that is damaged."""
-    kept = {column: row._mapping[column] for column in schema.article.c}  # noqa: SLF001 - Row's documented name
-    columns = {column.name: value for column, value in kept.items()}
+    if row._fields == _COLUMNS:
+        columns = dict(zip(_COLUMNS, row, strict=True))
+    else:
+        told = row._mapping  # noqa: SLF001 - as above
+        columns = {column.name: told[column] for column in schema.article.c}
     try:
         return _article(columns)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

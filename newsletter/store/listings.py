@@ -57,6 +57,8 @@ class Listings:
             last = found[-1].id
 
     def by_ids(self, ids: Collection[str]) -> dict[str, Article]:
+        if not ids:
+            return {}
         with self._database.read() as connection:
             rows = connection.execute(select(table).where(among(connection, table.c.id, ids)))
             return {row.id: article_of(row) for row in rows}
@@ -140,6 +142,8 @@ class Listings:
         with self._database.read() as connection:
             ordered = query.order_by(notice_table.c.published, notice_table.c.id)
             notices = [notice_of(row) for row in connection.execute(ordered)]
+            if not notices:
+                return ()
             wanted = select(table).where(table.c.id.in_({notice.article_id for notice in notices}))
             articles = {row.id: article_of(row) for row in connection.execute(wanted)}
         return tuple(NoticeItem(notice=notice, article=articles[notice.article_id]) for notice in notices)

@@ -247,6 +247,19 @@ delivery_event = Table(
     sqlite_autoincrement=True,
 )
 
+# What came back for a delivery that was sent: its state says that, this says why, once for each attempt and kind. It is
+# small beside the ledger, so that it can be asked about.
+bounce = Table(
+    "bounce",
+    metadata,
+    Column("delivery_id", Number, ForeignKey("delivery.id"), primary_key=True, autoincrement=False),
+    Column("kind", Word, primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("domain", String, nullable=False),
+    Column("enhanced", String),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+
 tick = Table(
     "tick",
     metadata,

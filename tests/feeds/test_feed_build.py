@@ -48,6 +48,7 @@ from newsletter.model import (
     Topic,
 )
 from newsletter.templating import Templates
+from newsletter.words import ENGLISH
 
 SITE = make_site(base_url="https://example.org/digest")
 TEMPLATES = Templates()
@@ -423,9 +424,9 @@ def test_a_tombstone_says_when_and_why_and_is_not_older_than_the_entry() -> None
     """Else a reader of RFC 6721 keeps the entry."""
     said = Facts(status=Status.WITHDRAWN, notice="Taken\n  down.", status_date=datetime(2026, 11, 1, tzinfo=UTC))
     article = make_article(facts=said, updated=datetime(2026, 11, 19, tzinfo=UTC))
-    gone = tombstone(article)
+    gone = tombstone(article, ENGLISH)
     assert (gone.ref, gone.when, gone.comment) == (article.id, article.updated, "Taken down.")
-    assert tombstone(make_article(status=Status.WITHDRAWN)).comment == (
+    assert tombstone(make_article(status=Status.WITHDRAWN), ENGLISH).comment == (
         "We have taken this summary back. Do not rely on it."
     )
 
@@ -478,7 +479,7 @@ def test_a_live_document_without_archives_is_complete() -> None:
 
 
 def test_a_live_document_with_archives_leads_to_the_newest() -> None:
-    gone = tombstone(make_article(status=Status.WITHDRAWN))
+    gone = tombstone(make_article(status=Status.WITHDRAWN), ENGLISH)
     previous = SITE.url("feeds/articles/2026-10")
     feed = live_feed(
         HEADS["articles"], MOMENTS, SITE, previous=previous, hub="https://hub.example.org/", tombstones=(gone,)

@@ -9,6 +9,7 @@ from newsletter.feeds.build import Head, articles_head, newsletter_head, notices
 from newsletter.feeds.opml import opml
 from newsletter.model import Topic
 from newsletter.templating import Templates
+from newsletter.words import ENGLISH
 
 SITE = make_site()
 TEMPLATES = Templates()
@@ -25,7 +26,7 @@ def heads(topic: str = "Fatigue & sleep") -> list[Head]:
 
 
 def test_every_feed_is_in_it_in_groups() -> None:
-    root = etree.fromstring(opml(heads(), SITE))
+    root = etree.fromstring(opml(heads(), SITE, ENGLISH))
     assert (root.tag, root.get("version")) == ("opml", "2.0")
     assert (root.findtext("head/title"), root.findtext("head/ownerName")) == (SITE.title, SITE.author)
     body = root.find("body")
@@ -40,7 +41,7 @@ def test_every_feed_is_in_it_in_groups() -> None:
 
 
 def test_a_feed_says_all_that_a_reader_asks_for() -> None:
-    root = etree.fromstring(opml(heads(), SITE))
+    root = etree.fromstring(opml(heads(), SITE, ENGLISH))
     (topic,) = root.findall("body/outline/outline[@htmlUrl='https://news.example.org/topics/fatigue/']")
     assert dict(topic.attrib) == {
         "text": f"{SITE.title}: Fatigue & sleep",
@@ -55,16 +56,16 @@ def test_a_feed_says_all_that_a_reader_asks_for() -> None:
 
 
 def test_no_group_is_empty() -> None:
-    root = etree.fromstring(opml(heads()[:1], SITE))
+    root = etree.fromstring(opml(heads()[:1], SITE, ENGLISH))
     assert [each.get("text") for each in root.iter("outline")] == [SITE.title]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_text_makes_it_fail(text: str) -> None:
     site = make_site(title=text, author=text, description=text)
-    root = etree.fromstring(opml([articles_head(site, TEMPLATES), *heads(text)], site))
+    root = etree.fromstring(opml([articles_head(site, TEMPLATES), *heads(text)], site, ENGLISH))
     assert len(root.findall(".//outline[@xmlUrl]")) == 5
 
 
 def test_the_same_feeds_give_the_same_bytes() -> None:
-    assert opml(heads(), SITE) == opml(heads(), SITE)
+    assert opml(heads(), SITE, ENGLISH) == opml(heads(), SITE, ENGLISH)

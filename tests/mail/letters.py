@@ -129,8 +129,9 @@ def make_mailing(
     *,
     editions: Iterable[Edition] = (Edition.STANDARD,),
     audiences: Iterable[Audience] = (),
+    templates: Templates = TEMPLATES,
 ) -> Mailing:
-    return compile_mailing(digest or full_digest(), site, TEMPLATES, editions=editions, audiences=audiences)
+    return compile_mailing(digest or full_digest(), site, templates, editions=editions, audiences=audiences)
 
 
 def make_note(
@@ -139,8 +140,9 @@ def make_note(
     newsletter: Newsletter | None = None,
     site: Site = SITE,
     editions: Iterable[Edition] = (Edition.STANDARD,),
+    templates: Templates = TEMPLATES,
 ) -> Mailing:
-    return compile_note(kind, newsletter or make_newsletter(), site, TEMPLATES, editions=editions)
+    return compile_note(kind, newsletter or make_newsletter(), site, templates, editions=editions)
 
 
 def make_addressee(address: str = "reader@example.org", name: str = "", token: str = TOKEN) -> Addressee:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from letters import full_digest, make_mailing, make_note, page_of
 from pages.browsing import CHROMIUM, FLAGS, judged_by_axe
+from pages.enlarging import lost_text
 from playwright.sync_api import Browser, sync_playwright
 
 from newsletter.mail.choice import Choice
@@ -60,6 +61,17 @@ def test_320_pixels_are_enough(browser: Browser, name: str, *, spaced: bool) -> 
             page.add_style_tag(content=SPACED)
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert requests == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", list(PAGES))
+@pytest.mark.parametrize(("doubled", "spaced"), [(True, False), (False, True), (True, True)])
+def test_nothing_is_lost_at_twice_the_size(browser: Browser, name: str, *, doubled: bool, spaced: bool) -> None:
+    """On 320 pixels, with the style blocks and without (WCAG 1.4.4 and 1.4.12)."""
+    page = browser.new_page(viewport={"width": 320, "height": 800})
+    for text in (PAGES[name], without_blocks(PAGES[name])):
+        page.set_content(text)
+        assert lost_text(page, doubled=doubled, spaced=spaced) == []
     page.close()
 
 

@@ -121,8 +121,13 @@ def test_the_edition_is_the_one_that_was_asked_for() -> None:
 
 
 def test_a_language_that_is_not_the_sites_is_found() -> None:
-    german = replace(EXPECTED, site=replace(EXPECTED.site, language="fr"))
-    assert codes(message(), german) == {"M-LANGUAGE", "M-UNJUDGED"}
+    german = replace(EXPECTED, site=replace(EXPECTED.site, language="de"))
+    assert codes(message(), german) == {"M-LANGUAGE", "M-REASON", "M-PRIVACY", "M-DISCLAIMER"}
+
+
+def test_words_that_nobody_has_translated_may_be_english() -> None:
+    french = replace(EXPECTED, site=replace(EXPECTED.site, language="fr"))
+    assert codes(message(), french) == set()
 
 
 # -- the header -------------------------------------------------------------------------------------------------------
@@ -333,6 +338,13 @@ def test_no_damage_makes_it_fail(data: st.DataObject) -> None:
     end = min(len(good), start + data.draw(st.integers(0, 200)))
     pieces = st.one_of(st.binary(max_size=40), st.sampled_from([b"<", b"=", b'"', b"{", b"}", b"<style>", b"\r\n\r\n"]))
     check_message(good[:start] + data.draw(pieces) + good[end:], expected=EXPECTED)
+
+
+def test_no_address_makes_it_fail() -> None:
+    """What begins like a host of IPv6 and is none is refused by the standard library."""
+    broken = FIELDS.replace("<https://", "<https://[", 1)
+    assert broken != FIELDS
+    assert "M-UNSUBSCRIBE" in codes(message(fields=broken))
 
 
 @pytest.mark.parametrize("html", ["", "<", "<div>" * 3000, "<p style='", "<style>{{{", "<!--", "\0", "<h1></h1>"])

@@ -55,7 +55,9 @@ def test_every_field_stands_once_and_in_order() -> None:
 
 
 def test_both_parts_say_their_language() -> None:
-    message = read(make_message(site=make_site(language="en-GB")).data).message
+    site = make_site(language="en-GB")
+    mailing = make_mailing(site=site, templates=TEMPLATES.for_language("en-GB"))
+    message = read(make_message(mailing, site=site).data).message
     assert [part["Content-Language"] for part in message.iter_parts()] == ["en-GB", "en-GB"]
 
 

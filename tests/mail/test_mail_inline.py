@@ -161,14 +161,14 @@ def told(value: str) -> str:
 @pytest.mark.parametrize("audience", list(Audience))
 def test_both_engines_give_every_element_of_a_digest_the_same_style(edition: Edition, audience: Audience) -> None:
     letter = write_letter(full_digest(audience), SITE, unsubscribe_url="https://example.org/u", edition=edition)
-    rendered = TEMPLATES.render("mail/digest.html", letter=letter, wording=wording.constants(), cut=uncut)
+    rendered = TEMPLATES.render("mail/digest.html", letter=letter, wording=wording.constants(letter.words), cut=uncut)
     assert_same(rendered)
 
 
 @pytest.mark.parametrize("kind", list(NoteKind))
 def test_both_engines_give_every_element_of_a_note_the_same_style(kind: NoteKind) -> None:
     note = write_note(kind, make_newsletter(), SITE, Marks(secret="x"), Edition.STANDARD)
-    assert_same(TEMPLATES.render("mail/note.html", letter=note, wording=wording.constants()))
+    assert_same(TEMPLATES.render("mail/note.html", letter=note, wording=wording.constants(note.words)))
 
 
 def assert_same(rendered: str) -> None:

@@ -9,6 +9,7 @@ from letters import SITE, full_digest, make_digest, make_item
 from newsletter.mail import wording
 from newsletter.mail.letter import Detail, ItemText, Letter, clean, write_letter
 from newsletter.model import Audience, Facts, NoticeItem, Status
+from newsletter.words import Words
 
 
 def letter_of(article_facts: Facts | None = None, audience: Audience = Audience.CAREGIVER, **parts: object) -> Letter:
@@ -150,5 +151,7 @@ def test_the_footer_says_who_why_and_how_to_reach_them() -> None:
 
 def test_the_direction_follows_the_language() -> None:
     digest = make_digest((make_item(),))
-    assert write_letter(digest, make_site(language="he-IL"), unsubscribe_url="u").direction == "rtl"
-    assert write_letter(digest, make_site(language="en"), unsubscribe_url="u").direction == "ltr"
+    hebrew = Words(language="he-IL", direction="rtl")
+    letter = write_letter(digest, make_site(language="he-IL"), unsubscribe_url="u", words=hebrew)
+    assert (letter.language, letter.direction) == ("he-IL", "rtl")
+    assert write_letter(digest, make_site(language="he-IL"), unsubscribe_url="u").direction == "ltr"

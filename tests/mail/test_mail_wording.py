@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from letters import SITE, full_digest, make_digest, make_item
 
+from newsletter import templating
 from newsletter.mail import wording
 from newsletter.mail.letter import write_letter
 from newsletter.model import Article, Audience, Digest, Facts, NoticeItem, Status
+from newsletter.templating import heading_words, journal_words, notice_words
+from newsletter.words import ENGLISH
 
 HYPE = re.compile(r"cure|breakthrough|miracle|amazing|hope|!", re.IGNORECASE)
 
@@ -21,11 +24,11 @@ def first_of(digest: Digest) -> Article | None:
 
 
 def subject_of(digest: Digest) -> str:
-    return wording.subject(digest, len(digest.items) + len(digest.titles))
+    return wording.subject(ENGLISH, digest, len(digest.items) + len(digest.titles))
 
 
 def preheader_of(digest: Digest) -> str:
-    return wording.preheader(digest, first_of(digest))
+    return wording.preheader(ENGLISH, digest, first_of(digest))
 
 
 def notice_of(status: Status, slug: str = "short-walks") -> NoticeItem:
@@ -44,7 +47,7 @@ def notice_of(status: Status, slug: str = "short-walks") -> NoticeItem:
     ],
 )
 def test_what_two_dates_share_is_said_once(first: date, last: date, words: str) -> None:
-    assert wording.days_words(first, last) == words
+    assert ENGLISH.days(first, last) == words
 
 
 def test_the_subject_counts_and_dates() -> None:
@@ -73,7 +76,7 @@ def test_notices_come_first_in_the_subject(statuses: list[Status], words: str) -
 def test_a_catch_up_digest_says_what_it_covers() -> None:
     digest = make_digest((make_item(),), catch_up=True)
     assert subject_of(digest) == "1 new summary, covers 9 to 15 November 2026"
-    assert wording.period_words(digest) == "Covers 9 to 15 November 2026"
+    assert wording.period_words(ENGLISH, digest) == "Covers 9 to 15 November 2026"
 
 
 def test_the_preheader_is_the_first_finding() -> None:
@@ -105,20 +108,20 @@ def test_an_email_opens_with_the_first_finding_and_its_may() -> None:
     """Whole sentences: a finding is never cut before the word that says how sure it is."""
     long = "Walking every day for three months, even for a short time and even at a slow pace, may help. " * 3
     digest = make_digest((make_item(make_article(key_takeaway=long)),))
-    assert wording.opening(digest, first_of(digest)) == long[: len(long) // 3].strip()
+    assert wording.opening(ENGLISH, digest, first_of(digest)) == long[: len(long) // 3].strip()
     short = make_digest((make_item(make_article(key_takeaway="It may help. It may not. We do not know.")),))
-    assert wording.opening(short, first_of(short)) == "It may help. It may not. We do not know."
+    assert wording.opening(ENGLISH, short, first_of(short)) == "It may help. It may not. We do not know."
 
 
 def test_what_is_not_a_finding_does_not_open_as_one() -> None:
     concern = make_digest((make_item(make_article(title="Light", facts=Facts(status=Status.CONCERN))),))
-    assert wording.opening(concern, first_of(concern)) == "Expression of concern: Light."
+    assert wording.opening(ENGLISH, concern, first_of(concern)) == "Expression of concern: Light."
     titles = make_digest(titles=(make_article(),))
-    assert wording.opening(titles, first_of(titles)) == ""
+    assert wording.opening(ENGLISH, titles, first_of(titles)) == ""
     noticed = make_digest((make_item(),), notices=(notice_of(Status.RETRACTED),))
-    assert wording.opening(noticed, first_of(noticed)).startswith("Retracted: Short Walks")
+    assert wording.opening(ENGLISH, noticed, first_of(noticed)).startswith("Retracted: Short Walks")
     discreet = make_digest((make_item(),), newsletter=make_newsletter(discreet=True))
-    assert wording.opening(discreet, first_of(discreet)) == ""
+    assert wording.opening(ENGLISH, discreet, first_of(discreet)) == ""
 
 
 def test_a_long_preheader_ends_between_words() -> None:
@@ -155,17 +158,17 @@ def test_a_discreet_sender_name_that_tells_nothing_is_kept() -> None:
     ],
 )
 def test_a_heading_says_once_what_became_of_the_study(status: Status, title: str, heading: str) -> None:
-    assert wording.article_heading(make_article(title=title, facts=Facts(status=status))) == heading
+    assert heading_words(ENGLISH, make_article(title=title, facts=Facts(status=status))) == heading
 
 
 def test_a_notice_of_a_correction_says_so() -> None:
-    assert wording.article_heading(make_article(title="Light"), Status.CORRECTED) == "Correction: Light"
+    assert heading_words(ENGLISH, make_article(title="Light"), Status.CORRECTED) == "Correction: Light"
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_every_changed_study_has_a_notice_text(status: Status) -> None:
-    assert bool(wording.notice_text(make_article(facts=Facts(status=status)))) is (status is not Status.OK)
-    assert wording.notice_text(make_article(facts=Facts(status=status, notice="Own"))) == (
+    assert bool(notice_words(ENGLISH, make_article(facts=Facts(status=status)))) is (status is not Status.OK)
+    assert notice_words(ENGLISH, make_article(facts=Facts(status=status, notice="Own"))) == (
         "" if status is Status.OK else "Own"
     )
 
@@ -181,26 +184,26 @@ def test_every_changed_study_has_a_notice_text(status: Status) -> None:
     ],
 )
 def test_a_journal_is_named_as_people_say_it(journal: str, words: str) -> None:
-    assert wording.journal_words(journal) == words
+    assert journal_words(ENGLISH, journal) == words
 
 
 def test_advice_is_headed_by_whom_it_is_for_and_neutral_without() -> None:
-    assert wording.advice_heading(Audience.CAREGIVER, found=True) == "For caregivers"
-    assert wording.advice_heading(Audience.PERSON_WITH_MS, found=True) == "For people with MS"
-    assert wording.advice_heading(Audience.CLINICIAN, found=True) == "For clinicians"
-    assert wording.advice_heading(Audience.CAREGIVER, found=False) == "Why this may matter"
-    assert wording.advice_heading(Audience.GENERAL, found=False) == ""
+    assert wording.advice_heading(ENGLISH, Audience.CAREGIVER, found=True) == "For caregivers"
+    assert wording.advice_heading(ENGLISH, Audience.PERSON_WITH_MS, found=True) == "For people with MS"
+    assert wording.advice_heading(ENGLISH, Audience.CLINICIAN, found=True) == "For clinicians"
+    assert wording.advice_heading(ENGLISH, Audience.CAREGIVER, found=False) == "Why this may matter"
+    assert wording.advice_heading(ENGLISH, Audience.GENERAL, found=False) == ""
 
 
 def test_reading_takes_at_least_a_minute() -> None:
-    assert wording.reading_words(wording.minutes(5)) == "About 1 minute to read."
-    assert wording.reading_words(wording.minutes(181)) == "About 2 minutes to read."
+    assert wording.reading_words(ENGLISH, wording.minutes(5)) == "About 1 minute to read."
+    assert wording.reading_words(ENGLISH, wording.minutes(181)) == "About 2 minutes to read."
 
 
 def own_sentences() -> list[str]:
     letter = write_letter(full_digest(), SITE, unsubscribe_url="x")
     own = [text for name, text in vars(wording).items() if name.isupper() and isinstance(text, str)]
-    own += [*wording._NOTICE_TEXTS.values(), letter.reason, letter.reading, letter.rest]
+    own += [*templating._NOTICE_WORDS.values(), letter.reason, letter.reading, letter.rest]
     return [sentence for text in own for sentence in re.split(r"(?<=[.!?])\s+", text) if sentence]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from builders import make_article, make_newsletter, make_notice, make_site
 from feeds.examples import HOSTILE, hostile_article, make_digest
@@ -75,22 +77,28 @@ def several(count: int = 3) -> list[Article]:
     ]
 
 
-def every_kind(site: Site = SITE) -> dict[str, str]:
-    """A page of every kind by its path. Paths end with a slash; the front page's is empty."""
-    digest = _digest()
-    recent = [retracted_article(), *several()]
+def every_kind(
+    site: Site = SITE, templates: Templates = TEMPLATES, *, told: Callable[[Any], Any] = lambda given: given
+) -> dict[str, str]:
+    """A page of every kind by its path. Paths end with a slash; the front page's is empty.
+
+    `told` is put over everything that the pages tell.
+    """
+    digest, daily, topics = told(_digest()), told(_daily()), told(TOPICS)
+    whole, gone, some = told(whole_article()), told(retracted_article()), told(several())
+    recent = [gone, *some]
     older = Pager(folder="topics/fatigue/", number=1, pages=3)
     return {
-        "": front_page([(digest.newsletter, digest), (_daily(), None)], recent, site, TEMPLATES, TOPICS),
-        "articles/short-walks/": article_page(whole_article(), site, TEMPLATES, several(), TOPICS[:1]),
-        "articles/retracted/": article_page(retracted_article(), site, TEMPLATES, several()),
-        "digests/caregiver-weekly/2026-W47/": digest_page(digest.newsletter, digest, site, TEMPLATES),
-        "topics/": topics_page(TOPICS, site, TEMPLATES),
-        "topics/fatigue/": topic_page(TOPICS[0], recent, replace(older, number=3), site, TEMPLATES),
-        "topics/fatigue/1/": topic_page(TOPICS[0], several(), older, site, TEMPLATES),
-        "archive/": archive_page([NOVEMBER, Month(year=2025, month=1, articles=1)], site, TEMPLATES),
-        "archive/2026-11/": month_page(NOVEMBER, recent, Pager(folder="archive/2026-11/"), site, TEMPLATES),
-        "feeds/": feeds_page([digest.newsletter, _daily()], site, TEMPLATES, TOPICS),
+        "": front_page([(digest.newsletter, digest), (daily, None)], recent, site, templates, topics),
+        "articles/short-walks/": article_page(whole, site, templates, some, topics[:1]),
+        "articles/retracted/": article_page(gone, site, templates, some),
+        "digests/caregiver-weekly/2026-W47/": digest_page(digest.newsletter, digest, site, templates),
+        "topics/": topics_page(topics, site, templates),
+        "topics/fatigue/": topic_page(topics[0], recent, replace(older, number=3), site, templates),
+        "topics/fatigue/1/": topic_page(topics[0], some, older, site, templates),
+        "archive/": archive_page([NOVEMBER, Month(year=2025, month=1, articles=1)], site, templates),
+        "archive/2026-11/": month_page(NOVEMBER, recent, Pager(folder="archive/2026-11/"), site, templates),
+        "feeds/": feeds_page([digest.newsletter, daily], site, templates, topics),
     }
 
 

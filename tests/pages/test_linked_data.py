@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from newsletter.model import Article, Facts, IssueDate, Precision, Status
 from newsletter.pages.linked_data import article_data, digest_data, list_data, site_data
+from newsletter.words import ENGLISH
 
 SITE = make_site(base_url="https://example.org/digest")
 
 
 def told(article: Article) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(article_data(article, SITE))
+    data: dict[str, Any] = json.loads(article_data(article, SITE, ENGLISH))
     return data
 
 
@@ -81,7 +82,7 @@ def test_a_retraction_is_told_and_its_finding_is_not() -> None:
 
 def test_a_digest_lists_its_articles_in_order() -> None:
     digest = make_digest(make_article("a", title="A"), make_article("b", title="B"))
-    data = json.loads(digest_data(digest.newsletter, digest, "Caregiver Weekly: 16 to 22 November 2026", SITE))
+    data = json.loads(digest_data(digest.newsletter, digest, "Caregiver Weekly: 16 to 22 November 2026", SITE, ENGLISH))
     assert data["@type"] == "CollectionPage"
     assert data["name"] == "Caregiver Weekly: 16 to 22 November 2026"
     assert data["url"] == "https://example.org/digest/digests/caregiver-weekly/2026-W47/"
@@ -94,7 +95,7 @@ def test_a_digest_lists_its_articles_in_order() -> None:
 
 def test_a_list_leaves_out_what_has_no_page() -> None:
     articles = [make_article("a"), make_article("b", status=Status.WITHDRAWN)]
-    data = json.loads(list_data("Fatigue", "topics/fatigue/", articles, SITE))
+    data = json.loads(list_data("Fatigue", "topics/fatigue/", articles, SITE, ENGLISH))
     assert data["url"] == "https://example.org/digest/topics/fatigue/"
     urls = [item["url"] for item in data["mainEntity"]["itemListElement"]]
     assert urls == ["https://example.org/digest/articles/a/"]
@@ -124,7 +125,7 @@ class _Blocks(HTMLParser):
 
 @pytest.mark.parametrize("text", [*HOSTILE, "</script><b>", "<!--<script>", "\u2028\u2029", '"\\'], ids=repr)
 def test_hostile_texts_neither_end_the_block_nor_get_lost(text: str) -> None:
-    data = article_data(hostile_article(text=text), SITE)
+    data = article_data(hostile_article(text=text), SITE, ENGLISH)
     assert not set("<>&\u2028\u2029") & set(data)
     blocks = _Blocks(f'<script type="application/ld+json">{data}</script>')
     assert blocks.tags == ["script"]
@@ -133,6 +134,6 @@ def test_hostile_texts_neither_end_the_block_nor_get_lost(text: str) -> None:
 
 @given(st.text())
 def test_any_title_comes_back(title: str) -> None:
-    data = article_data(make_article(title=title), SITE)
+    data = article_data(make_article(title=title), SITE, ENGLISH)
     assert not set("<>&\u2028\u2029") & set(data)
     assert json.loads(data).get("headline", "") == title

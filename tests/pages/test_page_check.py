@@ -14,7 +14,7 @@ GOOD = article_page(make_article(), SITE, Templates(), [])
 
 FAULTS = [
     ("<!DOCTYPE html>", "", "doctype"),
-    ('<html lang="en">', "<html>", "lang"),
+    ('<html lang="en" dir="ltr">', "<html>", "lang"),
     ("<title>", "<title></title><title>", "2 <title>"),
     ("<h1 ", "<h2 ", "h2 after"),
     ("<h2>What they found</h2>", "<h4>What they found</h4>", "h4 after"),

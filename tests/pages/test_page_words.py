@@ -9,6 +9,7 @@ import pytest
 
 from newsletter import templating
 from newsletter.model import DateOrigin, Status
+from newsletter.words import ENGLISH
 
 WEB = Path(__file__).resolve().parents[2] / "templates" / "web"
 #: What a template does, shows of somebody else's, and the tags inside a sentence.
@@ -61,4 +62,4 @@ def test_no_sentence_is_long_and_none_shouts(sentence: str) -> None:
 
 def test_every_status_and_every_origin_of_a_date_has_its_words() -> None:
     assert [bool(words) for words in map(templating._NOTICE_WORDS.get, Status)] == [False, True, True, True, True]
-    assert all(templating.origin_words(origin) for origin in DateOrigin)
+    assert all(templating.origin_words(ENGLISH, origin) for origin in DateOrigin)

@@ -19,11 +19,13 @@ from newsletter.model import (
     FeedChange,
     FeedUpdate,
     Outcome,
+    Pause,
     Quarantined,
     SourceRun,
     Terms,
 )
 from newsletter.store.articles import Articles
+from newsletter.store.control import Control
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
@@ -31,6 +33,7 @@ from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
 from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
+from newsletter.store.pauses import Pauses
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.related import RelatedIndex
@@ -100,6 +103,10 @@ READS: dict[str, Callable[[Database], object]] = {
     "Subscribers.subscription": lambda database: Subscribers(database).subscription("id", "weekly"),
     "Subscribers.suppressed": lambda database: Subscribers(database).suppressed("key"),
     "Subscribers.suppressions": lambda database: Subscribers(database).suppressions(),
+    "Pauses.get": lambda database: Pauses(database).get("all"),
+    "Pauses.standing": lambda database: Pauses(database).standing(NOW),
+    "Control.list": lambda database: Control(database).list(),
+    "Control.find": lambda database: Control(database).find("ann@example.org", "weekly", "2026-W47"),
     "Deliveries.counts": lambda database: Deliveries(database).counts(),
     "Deliveries.due": lambda database: Deliveries(database).due(NOW),
     "Deliveries.events": lambda database: Deliveries(database).events(1),
@@ -162,6 +169,12 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Deliveries.claim": lambda database: Deliveries(database).claim(TERMS, NOW),
     "Deliveries.exchange": lambda database: Deliveries(database).exchange((), 1, TERMS, NOW),
     "Deliveries.finish": lambda database: Deliveries(database).finish(CLAIM, SENT, NOW),
+    "Pauses.add": lambda database: Pauses(database).add(Pause(scope="all", reason="r", at=NOW)),
+    "Pauses.remove": lambda database: Pauses(database).remove("all"),
+    "Pauses.remove_automatic": lambda database: Pauses(database).remove_automatic(),
+    "Control.cancel": lambda database: Control(database).cancel("weekly", "2026-W47", NOW),
+    "Control.retry": lambda database: Control(database).retry("weekly", "2026-W47", None, NOW),
+    "Control.reconcile": lambda database: Control(database).reconcile(["<a@example.org>"], None, NOW),
     "Deliveries.recover": lambda database: Deliveries(database).recover(NOW),
     "SourceRuns.record": lambda database: SourceRuns(database).record(SourceRun(source="seeds", at=NOW)),
     "Feeds.save": lambda database: Feeds(database).save([CHANGE], ["https://news.example.org/feeds/articles.atom"]),
@@ -197,7 +210,7 @@ def _refusals(calls: dict[str, Callable[[Database], object]], database: Database
 def test_every_public_method_is_listed_here() -> None:
     stores = (
         *(Articles, Topics, Listings, Neighbours, RelatedIndex, Duplicates, Quarantine, SourceRuns),
-        *(Digests, Feeds, Subscribers, Deliveries, Ticks, Progress),
+        *(Digests, Feeds, Subscribers, Deliveries, Pauses, Control, Ticks, Progress),
     )
     methods = {f"{store.__name__}.{name}" for store in stores for name in vars(store) if not name.startswith("_")}
     assert methods == set(EVERY)

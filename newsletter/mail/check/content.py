@@ -62,18 +62,28 @@ def content_flaws(
     urls = _article_urls(page, expected)
     editions = [_of_page(page, urls, unsubscribe)] if page is not None else []
     editions += [_of_text(text, urls, unsubscribe)] if text is not None else []
-    words = _LANGUAGES.get(language.partition("-")[0].lower())
+    words = _LANGUAGES.get(_primary(language))
     if words is None:
         yield Flaw("M-UNJUDGED", "message", f"the language is {quoted(language)}")
     for edition in editions:
-        yield from _way_out_flaws(edition)
-        yield from _sentence_flaws(edition, words)
+        yield from _way_out_flaws(edition, expected)
+        yield from _sentence_flaws(edition, words, expected)
         if expected is not None:
+            yield from _confirm_flaws(edition, expected)
             yield from _sender_flaws(edition, expected)
             if expected.digest is not None:
                 yield from _article_flaws(edition, expected, expected.digest)
     if editions and expected is not None and expected.digest is not None and not expected.newsletter.discreet:
         yield from _opening_flaws(editions[0], expected.digest)
+
+
+def judged(language: str) -> bool:
+    """Whether the sentences that must be there are known in this language."""
+    return _primary(language) in _LANGUAGES
+
+
+def _primary(language: str) -> str:
+    return language.partition("-")[0].lower()
 
 
 def _article_urls(page: Page | None, expected: Expected | None) -> frozenset[str]:
@@ -110,9 +120,16 @@ def _places(line: str, url: str) -> Iterator[int]:
     return (found.start() for found in re.finditer(rf"{re.escape(url)}(?=\s|$)", line))
 
 
-def _way_out_flaws(edition: _Edition) -> Iterator[Flaw]:
-    """Where no article has a page, between the two ways out is what people came to read."""
+def _way_out_flaws(edition: _Edition, expected: Expected | None) -> Iterator[Flaw]:
+    """Where no article has a page, between the two ways out is what people came to read. A note is short: one will do."""
     ways = edition.unsubscribe
+    if expected is not None and expected.is_note:
+        leaving = [link for link in edition.links if link.startswith(expected.site.url("unsubscribe/"))]
+        if expected.on_list and not ways:
+            yield Flaw("M-UNSUBSCRIBE", edition.name, "there is no unsubscribe link")
+        elif leaving and not expected.on_list:
+            yield Flaw("M-OFF-LIST", edition.name, f"there is {quoted(leaving[0], 100)}")
+        return
     between = edition.articles or ((min(ways) + max(ways)) / 2 if ways else 0,)
     if not any(place < min(between) for place in ways):
         yield Flaw("M-UNSUBSCRIBE", f"top of the {edition.name}", "there is no unsubscribe link")
@@ -120,13 +137,26 @@ def _way_out_flaws(edition: _Edition) -> Iterator[Flaw]:
         yield Flaw("M-UNSUBSCRIBE", f"footer of the {edition.name}", "there is no unsubscribe link")
 
 
-def _sentence_flaws(edition: _Edition, words: _Words | None) -> Iterator[Flaw]:
+def _confirm_flaws(edition: _Edition, expected: Expected) -> Iterator[Flaw]:
+    """A confirmation has its link, and no other email has one of that kind."""
+    confirming = [link for link in edition.links if link.startswith(expected.site.url("confirm/"))]
+    right = [expected.confirm_url] if expected.confirm_url else []
+    if confirming != right:
+        told = ", ".join(quoted(link, 100) for link in sorted(confirming)) or "no such link"
+        yield Flaw("M-CONFIRM", edition.name, f"there is {told}")
+
+
+def _sentence_flaws(edition: _Edition, words: _Words | None, expected: Expected | None) -> Iterator[Flaw]:
+    """A note tells of no finding and is read at once, so it needs neither a disclaimer nor its minutes."""
+    is_note = expected is not None and expected.is_note
     if words is not None:
         needed = {"M-REASON": words.reason, "M-PRIVACY": words.privacy, "M-DISCLAIMER": words.disclaimer}
         for code, pattern in needed.items():
+            if code == "M-DISCLAIMER" and is_note:
+                continue
             if not pattern.search(edition.words):
                 yield Flaw(code, edition.name, "there is no such sentence")
-    if not _MINUTES.search(edition.words):
+    if not is_note and not _MINUTES.search(edition.words):
         yield Flaw("M-READING-TIME", edition.name, "no minutes are told")
 
 

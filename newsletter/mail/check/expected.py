@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 from newsletter.model import Article, Digest, Newsletter, Site
@@ -12,17 +13,37 @@ from newsletter.model import Article, Digest, Newsletter, Site
 _BROKEN = re.compile(r"[\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
+class Kind(StrEnum):
+    """What an email is for. All but a digest are notes: to one person, about their subscription."""
+
+    DIGEST = "digest"
+    CONFIRMATION = "confirmation"
+    WELCOME = "welcome"
+    GOODBYE = "goodbye"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """`digest` is what the message was made of; without it, articles and caveats are not judged.
+    """`digest` is what a digest's message was made of; without it, articles and caveats are not judged.
 
-    `text_only`: this is the edition of text alone.
+    `text_only`: this is the edition of text alone. `confirm_url` is the link of a confirmation, and empty for all others.
     """
 
     newsletter: Newsletter
     site: Site
     digest: Digest | None = None
     text_only: bool = False
+    kind: Kind = Kind.DIGEST
+    confirm_url: str = ""
+
+    @property
+    def is_note(self) -> bool:
+        return self.kind is not Kind.DIGEST
+
+    @property
+    def on_list(self) -> bool:
+        """Whether the reader is on the list when this comes, so that there is something to leave."""
+        return self.kind in {Kind.DIGEST, Kind.WELCOME}
 
     @cached_property
     def articles(self) -> tuple[Article, ...]:

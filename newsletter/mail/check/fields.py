@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from newsletter.mail.check.expected import Expected
 from newsletter.mail.check.finding import Flaw, quoted
@@ -28,6 +28,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?P<domain>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)>")
 _LIST_ID = re.compile(r"(?P<name>[^<>]*)<(?P<id>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)>")
 _URI = re.compile(r"<([^<>\s]+)>")
+_LEAST_SUBJECT = 25  #: characters; a note says what it is in fewer
 _SENDER_ID = re.compile(r"[^\s:]{5,15}")
 _HYPE = re.compile(
     r"\b(?:cur(?:e[sd]?|ing)|breakthroughs?|miracles?|miraculous|revolutionary|game.changer|amazing|astonishing"
@@ -45,10 +46,14 @@ def field_flaws(message: Message, expected: Expected | None, preheader: str) -> 
         yield from _encoded_flaws(field)
     yield from _people_flaws(message)
     yield from _identity_flaws(message)
-    yield from _list_flaws(message)
-    yield from _unsubscribe_flaws(message)
+    if expected is None or expected.on_list:
+        yield from _list_flaws(message)
+        yield from _unsubscribe_flaws(message)
+    else:
+        yield from _off_list_flaws(message)
     yield from _machine_flaws(message)
     yield from _subject_flaws(message, expected, preheader)
+    yield from _confirm_flaws(message, expected)
 
 
 def unsubscribe_url(message: Message) -> str | None:
@@ -182,7 +187,7 @@ def _unsubscribe_flaws(message: Message) -> Iterator[Flaw]:
     uris = [uri for field in message.named("List-Unsubscribe") for uri in _URI.findall(field.plain)]
     web = [uri for uri in uris if uri.startswith(("https:", "http:"))]
     mail = [uri for uri in uris if uri.startswith("mailto:")]
-    local = bool(web) and "@" in unquote(urlsplit(web[0]).path)
+    local = bool(web) and "@" in unquote(web[0].partition("://")[2].partition("/")[2].partition("?")[0])
     if (len(web), len(mail), len(uris)) != (1, 1, 2) or local:
         told = ", ".join(quoted(uri) for uri in uris) or "missing"
         yield Flaw("M-UNSUBSCRIBE-FIELD", "header List-Unsubscribe", f"List-Unsubscribe is {told}")
@@ -192,6 +197,21 @@ def _unsubscribe_flaws(message: Message) -> Iterator[Flaw]:
     elif one_click != ["List-Unsubscribe=One-Click"]:
         told = quoted(one_click[0]) if one_click else "missing"
         yield Flaw("M-ONE-CLICK", "header List-Unsubscribe-Post", f"List-Unsubscribe-Post is {told}")
+
+
+def _off_list_flaws(message: Message) -> Iterator[Flaw]:
+    """Programs take an email with such fields for one of the list (RFC 2369 3.2), and offer a way out."""
+    for field in message.fields:
+        if field.name.lower().startswith("list-"):
+            yield Flaw("M-OFF-LIST", _place(field), f"there is a field {quoted(field.name, 40)[1:-1]}")
+
+
+def _confirm_flaws(message: Message, expected: Expected | None) -> Iterator[Flaw]:
+    """What confirms is the reader's alone to press: nothing in the header may, and scanners read all of it."""
+    token = token_of(expected.confirm_url) if expected is not None else ""
+    for field in message.fields:
+        if token and token in field.value:
+            yield Flaw("M-TOKEN", _place(field), "the token that confirms stands here")
 
 
 def _machine_flaws(message: Message) -> Iterator[Flaw]:
@@ -209,7 +229,8 @@ def _machine_flaws(message: Message) -> Iterator[Flaw]:
 
 def _subject_flaws(message: Message, expected: Expected | None, preheader: str) -> Iterator[Flaw]:
     subject = message.value("Subject")
-    if not 25 <= len(subject) <= 78:
+    least = 1 if expected is not None and expected.is_note else _LEAST_SUBJECT
+    if not least <= len(subject) <= 78:
         yield Flaw("M-SUBJECT-LENGTH", "header Subject", f"the subject has {len(subject)} characters")
     ours = subject
     for text in () if expected is None else sorted((*expected.sources, *expected.given), key=len, reverse=True):

@@ -442,6 +442,14 @@ _CONTENT = {
         "the unsubscribe link before the first article and after the last, in each part, the same as in the header",
         "Who is tired looks at one place only, and the end may be clipped.",
     ),
+    "M-CONFIRM": _error(
+        "the link that confirms in each part of a confirmation, and in no other email",
+        "Nobody can subscribe; or somebody confirms what they were never asked.",
+    ),
+    "M-OFF-LIST": _error(
+        "neither List fields nor a link to unsubscribe in an email to somebody who is not on the list",
+        "Mail programs offer a way out that leads nowhere, and file a question with the digests (RFC 2369 3.2).",
+    ),
     "M-PRIVACY": _error(
         "a sentence that says that nobody is tracked",
         "Readers of a health letter have a right to know.",

@@ -34,12 +34,13 @@ _STUDIES = frozenset(("doi.org", "dx.doi.org"))
 def link_flaws(page: Page, expected: Expected | None, own_host: str, unsubscribe: str | None) -> Iterator[Flaw]:
     """`own_host` is the site's, `unsubscribe` the address in the header; empty or None where nobody knows it."""
     yield from _token_flaws(page.links, unsubscribe or "")
+    yield from _token_flaws(page.links, expected.confirm_url if expected is not None else "")
     yield from _word_flaws(page.links, " \n ".join(expected.sources) if expected is not None else "")
     yield from _remote_flaws(page)
     studies = _study_links(expected)
     for link in page.links:
         yield from _target_flaws(link, studies)
-    if own_host and expected is not None and expected.digest is not None:
+    if own_host and expected is not None and (expected.digest is not None or expected.is_note):
         yield from _host_flaws(page.links, expected, own_host, studies)
 
 
@@ -70,10 +71,11 @@ def _word_flaws(links: tuple[Link, ...], sources: str) -> Iterator[Flaw]:
             yield Flaw(code, place, f"it leads to {quoted(first)} and {quoted(link.href)}")
 
 
-def _token_flaws(links: tuple[Link, ...], unsubscribe: str) -> Iterator[Flaw]:
-    token = token_of(unsubscribe)
+def _token_flaws(links: tuple[Link, ...], own: str) -> Iterator[Flaw]:
+    """`own` is the one link, besides those to preferences, that may hold its token."""
+    token = token_of(own)
     for link in links:
-        if token and token in link.href and link.href != unsubscribe and "/preferences" not in link.href:
+        if token and token in link.href and link.href != own and "/preferences" not in link.href:
             yield Flaw("M-TOKEN", f"link {quoted(link.words)}", "the reader's token stands in the link")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from newsletter.mail.check.content import content_flaws
+from newsletter.mail.check.content import content_flaws, judged
 from newsletter.mail.check.expected import Expected
 from newsletter.mail.check.fields import field_flaws, unsubscribe_url
 from newsletter.mail.check.finding import Finding, Flaw, Severity, found
@@ -36,7 +36,7 @@ def _flaws(message: Message, expected: Expected | None) -> Iterator[Flaw]:
     page = read_page(html) if html is not None else None
     language = _language(message, expected)
     text_only = None if expected is None else expected.text_only
-    yield from wire_flaws(message, language=expected.site.language if expected else None, text_only=text_only)
+    yield from wire_flaws(message, language=language if expected else None, text_only=text_only)
     preheader = page.preheader[1] if page is not None and page.preheader else ""
     yield from field_flaws(message, expected, preheader)
     if page is not None:
@@ -51,13 +51,24 @@ def _flaws(message: Message, expected: Expected | None) -> Iterator[Flaw]:
 def _page_flaws(page: Page, message: Message, expected: Expected | None) -> Iterator[Flaw]:
     own_host = host_of(expected.site.base_url if expected is not None else unsubscribe_url(message) or "")
     yield from structure_flaws(page)
-    sources, told = (" \n ".join(expected.sources), expected.told) if expected is not None else ("", ())
-    yield from reading_flaws(page, sources, told)
+    sources = " \n ".join(expected.sources) if expected is not None else ""
+    yield from reading_flaws(page, sources, _told(message, expected))
     yield from link_flaws(page, expected, own_host, unsubscribe_url(message))
 
 
+def _told(message: Message, expected: Expected | None) -> Sequence[str]:
+    """What people came to read: of a note the sentences of its text before the signature."""
+    if expected is None:
+        return ()
+    if not expected.is_note:
+        return expected.told
+    paragraphs = text_paragraphs((message.text or "").partition("\n-- \n")[0])
+    return [each for each in paragraphs if each.endswith((".", "!", "?"))]
+
+
 def _language(message: Message, expected: Expected | None) -> str:
-    if expected is not None:
-        return expected.site.language
     told = [value for part in message.parts for value in part.values("Content-Language")]
-    return told[0] if told else "en"
+    language = told[0] if told else "en"
+    if expected is None or (language == "en" and not judged(expected.site.language)):
+        return language  # words that nobody has translated are English, and say so
+    return expected.site.language

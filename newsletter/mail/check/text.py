@@ -20,7 +20,8 @@ _TAG = re.compile(
 )
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{2,6}|#x[0-9a-fA-F]{2,5});")
 _INVISIBLE = re.compile("[\u00ad\u034f\u061c\u115f\u17b4\u180e\u200b\u200c\u200d\u2060-\u2064\ufeff]")
-_NUMBER = re.compile(r"^(\d{1,3})\. ", re.MULTILINE)
+#: An article's number. `9. bis 15. November 2026` is none, but how some languages write days.
+_NUMBER = re.compile(r"^(\d{1,3})\. (?!(?:(?:[^\W\d]+|\d{1,2}\.) ){1,4}\d{4}\b)", re.MULTILINE)
 
 
 def text_flaws(text: str, page: Page | None, expected: Expected | None) -> Iterator[Flaw]:

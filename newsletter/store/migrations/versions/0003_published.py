@@ -107,6 +107,18 @@ def upgrade() -> None:
     )
     op.add_column("delivery", sa.Column("reserved_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
+        "bounce",
+        sa.Column("delivery_id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("attempt", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("domain", sa.String(), nullable=False),
+        sa.Column("enhanced", sa.String(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name="fk_bounce_delivery_id"),
+        sa.PrimaryKeyConstraint("delivery_id", "kind", "attempt", name="pk_bounce"),
+    )
+    op.create_index("ix_bounce_at", "bounce", ["at"])
+    op.create_table(
         "pause",
         sa.Column("scope", WORD, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -153,7 +165,7 @@ def _fill_topics() -> None:
 
 
 def downgrade() -> None:
-    for table in ("pace", "pause", "hub_ping", "progress", "feed_document", "feed_entry", "feed", "neighbour", "article_topic", "topic"):
+    for table in ("bounce", "pace", "pause", "hub_ping", "progress", "feed_document", "feed_entry", "feed", "neighbour", "article_topic", "topic"):
         op.drop_table(table)
     op.drop_column("delivery", "reserved_at")
     op.drop_index("ix_article_lists", "article")
