@@ -88,11 +88,12 @@ def _compile(
 ) -> tuple[Skeleton, list[str]]:
     whole = _draft(digest, edition, site, templates, marks, brief=False)
     most_titles = min(digest.newsletter.title_items, len(digest.titles))
+    form = f"{edition} edition for {digest.newsletter.audience}"
     plan = _Plan(size=_size(whole.page, whole.letter, most_titles), most_titles=most_titles)
     brief = whole
     if plan.size > LARGEST_SIZE:
         brief = _draft(digest, edition, site, templates, marks, brief=True)
-        plan = _fitting(whole, brief, plan, f"{_where(digest)}, {edition} edition")
+        plan = _fitting(whole, brief, plan, f"{_where(digest)}, {form}")
     told = _shortened(whole, brief, plan.brief)
     skeleton = Skeleton(
         edition=edition,
@@ -104,7 +105,7 @@ def _compile(
         most_titles=plan.most_titles,
         brief=plan.brief,
     )
-    return skeleton, list(_warnings(plan, whole, most_titles))
+    return skeleton, [f"{form}: {told}" for told in _warnings(plan, most_titles)]
 
 
 def _draft(digest: Digest, edition: Edition, site: Site, templates: Templates, marks: Marks, *, brief: bool) -> _Draft:
@@ -222,16 +223,15 @@ def _counted(whole: _Draft, brief: _Draft, mask: int) -> tuple[int, ...]:
     return (*items, *(words_of(title) for title in whole.letter.titles))
 
 
-def _warnings(plan: _Plan, whole: _Draft, most_titles: int) -> Iterator[str]:
-    edition = whole.letter.edition
+def _warnings(plan: _Plan, most_titles: int) -> Iterator[str]:
     if plan.size >= WARN_SIZE:
-        yield f"{edition} edition: up to {plan.size:,} bytes of HTML; mail readers cut what passes 100,000"
+        yield f"up to {plan.size:,} bytes of HTML; mail readers cut what passes 100,000"
     if plan.brief:
         number = plan.brief.bit_count()
         told = "1 summary is" if number == 1 else f"{number} summaries are"
-        yield f"{edition} edition: the last {told} told briefly, so that all fits into {LARGEST_SIZE:,} bytes"
+        yield f"the last {told} told briefly, so that all fits into {LARGEST_SIZE:,} bytes"
     if plan.most_titles < most_titles:
-        yield f"{edition} edition: {plan.most_titles} titles instead of {most_titles} fit into {LARGEST_SIZE:,} bytes"
+        yield f"{plan.most_titles} titles instead of {most_titles} fit into {LARGEST_SIZE:,} bytes"
 
 
 # -- bytes ------------------------------------------------------------------------------------------------------------

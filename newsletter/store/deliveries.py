@@ -7,6 +7,7 @@ claim alone. So after a crash every question is open in the ledger, and none is 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Text,
     and_,
     bindparam,
     func,
@@ -447,9 +449,20 @@ def _set_aside(connection: Connection, number: int, aside: _Aside, *, doubt: boo
 
 def _listed(connection: Connection, keys: Sequence[str]) -> set[str]:
     """Which of these addresses' keys are suppressed."""
-    return set(connection.execute(_LISTED, {"keys": keys}).scalars()) if keys else set()
+    if not keys:
+        return set()
+    if connection.dialect.name == "sqlite":
+        return {row.address_key for row in _LISTED_LITE.all(connection, {"keys": json.dumps(keys)})}
+    return set(connection.execute(_LISTED, {"keys": keys}).scalars())
 
 
+_LISTED_LITE = Hot(
+    select(schema.suppression.c.address_key).where(
+        schema.suppression.c.address_key.in_(
+            select(func.json_each(bindparam("keys", type_=Text())).table_valued("value").c.value)
+        )
+    )
+)
 _LISTED = select(schema.suppression.c.address_key).where(
     schema.suppression.c.address_key.in_(bindparam("keys", expanding=True))
 )

@@ -62,8 +62,8 @@ class Hot:
         """The rows that a SELECT finds, with its columns as attributes."""
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, dict(values)).all()
-        text, names, fixed = self._compiled
-        found = _driver(connection).execute(text, _ordered(connection, names, fixed, values)).fetchall()
+        text, form, slots = self._compiled
+        found = _driver(connection).execute(text, _filled(form, slots, values)).fetchall()
         make, moments = self._row
         return [make(_with_moments(row, moments)) for row in found]
 
@@ -71,14 +71,17 @@ class Hot:
         """Execute it for each of `rows`, at least one; how many rows of the table it touched."""
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, [dict(row) for row in rows]).rowcount
-        text, names, fixed = self._compiled
-        ordered = [_ordered(connection, names, fixed, row) for row in rows]
-        return _driver(connection).executemany(text, ordered).rowcount
+        text, form, slots = self._compiled
+        return _driver(connection).executemany(text, [_filled(form, slots, row) for row in rows]).rowcount
 
     @cached_property
-    def _compiled(self) -> tuple[str, Sequence[str], Mapping[str, Any]]:
+    def _compiled(self) -> tuple[str, Sequence[Any], Sequence[tuple[int, str]]]:
+        """The text, the values in their order as far as they never change, and which place each of the others has."""
         compiled = self._statement.compile(dialect=sqlite.dialect())
-        return str(compiled), compiled.positiontup or (), compiled.params
+        names = compiled.positiontup or ()
+        given = {name for name, bind in compiled.binds.items() if bind.required}
+        form = [None if name in given else compiled.params[name] for name in names]
+        return str(compiled), form, [(place, name) for place, name in enumerate(names) if name in given]
 
     @cached_property
     def _row(self) -> tuple[Callable[[Iterable[Any]], Any], tuple[int, ...]]:
@@ -95,11 +98,12 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _ordered(
-    connection: Connection, names: Sequence[str], fixed: Mapping[str, Any], values: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    found = (values[name] if name in values else fixed[name] for name in names)
-    return tuple(driver_moment(connection, value) if isinstance(value, datetime) else value for value in found)
+def _filled(form: Sequence[Any], slots: Sequence[tuple[int, str]], values: Mapping[str, Any]) -> list[Any]:
+    filled = list(form)
+    for place, name in slots:
+        value = values[name]
+        filled[place] = lite_moment(value) if isinstance(value, datetime) else value
+    return filled
 
 
 def _with_moments(row: tuple[Any, ...], moments: Sequence[int]) -> Iterable[Any]:
@@ -114,8 +118,12 @@ def _with_moments(row: tuple[Any, ...], moments: Sequence[int]) -> Iterable[Any]
 
 def driver_moment(connection: Connection, moment: datetime) -> Any:
     """A moment as `write_rows` takes it."""
-    if connection.dialect.name != "sqlite":
-        return moment
+    return lite_moment(moment) if connection.dialect.name == "sqlite" else moment
+
+
+@lru_cache(maxsize=256)
+def lite_moment(moment: datetime) -> str:
+    """A moment as SQLite keeps it. The same few of them come again and again."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 

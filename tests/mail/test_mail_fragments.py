@@ -195,8 +195,17 @@ def test_the_tail_of_a_large_digest_is_told_briefly_and_the_editor_is_told() -> 
     assert digest.items[-1].article.id in brief
     assert digest.items[0].article.id not in brief
     assert data == message(digest, Choice(), make_addressee(), brief=brief)
-    assert any(f"the last {len(brief)} summaries are told briefly" in warning for warning in mailing.warnings)
+    told = f"standard edition for caregiver: the last {len(brief)} summaries are told briefly"
+    assert any(told in warning for warning in mailing.warnings)
     assert not any("text-only" in warning for warning in mailing.warnings)
+
+
+def test_warnings_name_the_edition_and_the_audience() -> None:
+    audiences = (Audience.CAREGIVER, Audience.CLINICIAN)
+    mailing = make_mailing(large_digest(14, 3, words=30), editions=Edition, audiences=audiences)
+    assert len(set(mailing.warnings)) == len(mailing.warnings)
+    for audience in audiences:
+        assert any(f"2026-W46: large-print edition for {audience}: " in warning for warning in mailing.warnings)
 
 
 def test_no_choice_of_a_large_digest_is_too_large() -> None:
