@@ -33,7 +33,6 @@ from captures import TOPICS, WORDS
 from newsletter.digest import compose
 from newsletter.errors import HeaderError
 from newsletter.mail import headers, wording
-from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.cut import uncut
 from newsletter.mail.inline import Engine, inline
@@ -44,6 +43,7 @@ from newsletter.model import (
     Article,
     Audience,
     Cadence,
+    Choice,
     DateOrigin,
     Digest,
     Edition,

@@ -26,13 +26,12 @@ from newsletter.app import App, open_app
 from newsletter.cli import preview as command
 from newsletter.config import load
 from newsletter.errors import TokenError, UsageError
-from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.headers import text_header
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import NoteKind, compile_note
 from newsletter.mail.preview import Preview, marked, preview_files, require_listed
-from newsletter.model import Audience, Edition, Message, Subscriber
+from newsletter.model import Audience, Choice, Edition, Message, Subscriber
 from newsletter.templating import Templates
 
 LATER = "2026-11-20T21:34:56Z"

@@ -23,7 +23,6 @@ from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError,
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
-from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee
 from newsletter.mail.note import NoteKind
@@ -31,6 +30,7 @@ from newsletter.mail.preview import Preview, make_preview, make_test, make_test_
 from newsletter.mail.proof import Proof, all_proofs, judge
 from newsletter.model import (
     Article,
+    Choice,
     Consent,
     Digest,
     Edition,

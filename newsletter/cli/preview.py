@@ -84,9 +84,8 @@ def _send(
     *,
     as_json: bool,
 ) -> None:
-    from newsletter.mail.choice import Choice
     from newsletter.mail.note import NoteKind
-    from newsletter.model import Audience, Edition
+    from newsletter.model import Audience, Choice, Edition
 
     choice = Choice(edition=Edition(edition or "standard"), audience=Audience(audience) if audience else None)
     told = app.send_test(newsletter, NoteKind(note) if note else period, address, choice, now)

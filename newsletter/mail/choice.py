@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from newsletter.audience import advice, caveat
-from newsletter.model import Audience, Digest, Edition, Item
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One form of a mailing. Notices are always in, whatever is chosen.
-
-    `audience` is None for the newsletter's own; `articles` are ids, None for all. Ids of other articles mean nothing.
-    """
-
-    edition: Edition = Edition.STANDARD
-    audience: Audience | None = None
-    articles: frozenset[str] | None = None
-
+from newsletter.model import Audience, Choice, Digest, Item
 
 EVERYTHING = Choice()  #: what somebody gets who chose nothing
 

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from newsletter.errors import HeaderError, MailError, NothingToSend
-from newsletter.mail.choice import EVERYTHING, Choice
+from newsletter.mail.choice import EVERYTHING
 from newsletter.mail.encode import quoted_printable_value
 from newsletter.mail.fields import (
     CONFIRM_LINK,
@@ -26,7 +26,7 @@ from newsletter.mail.fields import (
 )
 from newsletter.mail.fragments import Bundle, join, unpack
 from newsletter.mail.headers import LINE, mailbox, require_address, require_url
-from newsletter.model import Mailing, Message, Site, Subscriber
+from newsletter.model import Choice, Mailing, Message, Site, Subscriber
 from newsletter.model.wire import Frame
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}@[A-Za-z0-9.-]{1,250}>")

@@ -12,12 +12,11 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from newsletter.errors import UsageError
-from newsletter.mail.choice import Choice
 from newsletter.mail.compile import WARN_SIZE, compile_mailing
 from newsletter.mail.headers import text_header
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import NoteKind, compile_note
-from newsletter.model import Audience, Digest, Edition, Mailing, Message, Newsletter, Site
+from newsletter.model import Audience, Choice, Digest, Edition, Mailing, Message, Newsletter, Site
 from newsletter.templating import Templates
 
 AUDIENCES = {

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from newsletter.errors import MailError
 from newsletter.mail.check.expected import Expected, Kind
 from newsletter.mail.check.message import hard_problems
-from newsletter.mail.choice import Choice, for_audience
+from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.fragments import unpack
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import NoteKind, compile_note
-from newsletter.model import Audience, Digest, Edition, Mailing, Newsletter, Site
+from newsletter.model import Audience, Choice, Digest, Edition, Mailing, Newsletter, Site
 from newsletter.templating import Templates
 
 

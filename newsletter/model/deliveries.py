@@ -1,4 +1,4 @@
-"""Subscribers, mailings and deliveries."""
+"""Mailings and deliveries."""
 
 from __future__ import annotations
 
@@ -9,46 +9,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from newsletter.model.digests import Digest
-
-
-class SubscriptionState(StrEnum):
-    UNCONFIRMED = "unconfirmed"
-    CONFIRMED = "confirmed"
-    UNSUBSCRIBED = "unsubscribed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
-    """What was agreed to: the text, when, and by which way it came in (`operator`, `form`, `import`)."""
-
-    text: str
-    at: datetime
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscriber:
-    """A person's address. `id` is random and says nothing of the address."""
-
-    id: str
-    address: str
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
-    """One subscriber's standing with one newsletter."""
-
-    subscriber: Subscriber
-    newsletter: str
-    state: SubscriptionState
-    consent: Consent
+from newsletter.model.subscribers import Subscriber
 
 
 class DeliveryState(StrEnum):
-    """`pending -> sending -> sent | deferred | bounced | suppressed | unknown | expired | cancelled`.
+    """`pending -> sending -> sent | deferred | bounced | suppressed | unknown | expired | cancelled`, or `skipped`.
 
-    `unknown`: it may have been sent, and an operator is to say. `cancelled`: an operator said no.
+    `unknown`: it may have been sent, and an operator is to say. `cancelled`: an operator said no. `skipped`: there was
+    nothing in it that this person wants, or they take a break.
     """
 
     PENDING = "pending"
@@ -60,6 +28,7 @@ class DeliveryState(StrEnum):
     UNKNOWN = "unknown"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

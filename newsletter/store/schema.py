@@ -28,7 +28,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 
 #: PostgreSQL compares by the rules of a language unless told otherwise; SQLite by code point. Both do the latter here,
 #: so that the same rows come back in the same order.
@@ -168,10 +168,13 @@ digest_notice = Table(
     Column("position", Integer, nullable=False),
 )
 
+# The emails of a digest: one in the newsletter's own form, whose `form` is empty, and one for each language and each slower
+# cadence that somebody wants, such as "monthly" or "de". One of a slower cadence tells of the digests before it too.
 mailing = Table(
     "mailing",
     metadata,
     Column("digest_id", Number, ForeignKey("digest.id"), primary_key=True, autoincrement=False),
+    Column("form", Word, primary_key=True, server_default=""),
     Column("subject", Text, nullable=False),
     Column("template", LargeBinary, nullable=False),
 )
@@ -185,6 +188,8 @@ subscriber = Table(
     Column("name", String, nullable=False),
 )
 
+# `preferences` is JSON, None for the usual ones. `since` is the end of the last digest that was there when the subscription
+# was confirmed; nothing of it or before it is owed. `changed_at` is when the cadence was last changed.
 subscription = Table(
     "subscription",
     metadata,
@@ -195,7 +200,71 @@ subscription = Table(
     Column("consent_at", UtcDateTime, nullable=False),
     Column("consent_source", String, nullable=False),
     Column("ended_at", UtcDateTime),
+    Column("preferences", Text),
+    Column("since", UtcDateTime),
+    Column("changed_at", UtcDateTime),
     Index(None, "newsletter", "state"),
+)
+
+# What was asked for on the sign-up page and is not confirmed yet; no subscriber stands behind it. `address_key` is the keyed
+# hash of the one mailbox that many spellings mean. `answered`: it has been decided what mail the address gets, if any.
+request = Table(
+    "request",
+    metadata,
+    Column("id", Word, primary_key=True),
+    Column("address", String, nullable=False),
+    Column("address_key", Word, nullable=False, index=True),
+    Column("newsletters", Text, nullable=False),
+    Column("preferences", Text),
+    Column("consent_text", Text, nullable=False),
+    Column("consent_source", String, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("answered", Boolean, nullable=False),
+)
+
+# The links that confirm a request, by the hash of their token: every attempt to send the mail makes another one.
+confirmation = Table(
+    "confirmation",
+    metadata,
+    Column("token_hash", Word, primary_key=True),
+    Column("request_id", Word, ForeignKey("request.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+# How many mails that nobody had confirmed went to an address, and when the last one did. By a keyed hash, for it has to
+# outlive the request.
+asked = Table(
+    "asked",
+    metadata,
+    Column("address_key", Word, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# Notes that wait to be sent, to a request or to a subscriber. Claimed like deliveries; a row goes when its note is sent.
+note = Table(
+    "note",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("newsletters", Text, nullable=False),
+    Column("request_id", Word, ForeignKey("request.id", ondelete="CASCADE"), index=True),
+    Column("subscriber_id", Word, ForeignKey("subscriber.id", ondelete="CASCADE"), index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False, index=True),
+    Column("attempts", Integer, nullable=False),
+    Column("owner", String),
+    Column("lease_until", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+
+# How often something was done within a stretch of time, by what it was and a keyed hash of who did it.
+allowance = Table(
+    "allowance",
+    metadata,
+    Column("scope", Word, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("since", UtcDateTime, nullable=False, index=True),
 )
 
 suppression = Table(
@@ -206,6 +275,17 @@ suppression = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+# Forms of a mailing that deliveries take, each once: a JSON text.
+choice = Table(
+    "choice",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("text", Text, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+
+# `choice_id` names what of the mailing it carries, None for all; it is no foreign key either, for it costs a look a row.
+# `reason` tells why a delivery was skipped.
 # `subscriber_id` is no foreign key: the ledger outlives a person who was erased, and then says nothing of them.
 # `next_at` is when an open delivery may be claimed, so that the index over (state, next_at) is the queue. `reserved_at` is
 # when its domain's pace gave it that moment.
@@ -226,6 +306,8 @@ delivery = Table(
     Column("ambiguous", Boolean, nullable=False),
     Column("code", Integer),
     Column("enhanced", String),
+    Column("choice_id", BigInteger),
+    Column("reason", String),
     Column("created_at", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     UniqueConstraint("digest_id", "subscriber_id"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from timing import processor_seconds
 
 from newsletter.bounces import judge
 from newsletter.incoming.parse import read
@@ -126,10 +126,9 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_message_costs_little(name: str) -> None:
     """Most are gone through in hundredths of a second; the bound leaves room for a busy machine."""
-    begin = time.process_time()
-    report = read(HOSTILE[name])
-    assert time.process_time() - begin < 2
-    assert _bounded(report)
+    reports: list[Report] = []
+    assert processor_seconds(lambda: reports.append(read(HOSTILE[name]))) < 2
+    assert _bounded(reports[0])
 
 
 def test_what_is_too_deep_or_too_much_is_passed_over() -> None:

@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime
 from builders import make_article, make_newsletter, make_notice, make_site
 from wire import read
 
-from newsletter.mail.choice import EVERYTHING, Choice
+from newsletter.mail.choice import EVERYTHING
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import NoteKind, compile_note
 from newsletter.model import (
     Article,
     Audience,
+    Choice,
     Day,
     Digest,
     Edition,

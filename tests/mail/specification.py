@@ -8,13 +8,13 @@ from dataclasses import replace
 from letters import SITE, TEMPLATES
 
 from newsletter.mail import encode, fields
-from newsletter.mail.choice import Choice, for_audience
+from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import render_page
 from newsletter.mail.cut import Marks, uncut
 from newsletter.mail.letter import write_letter
 from newsletter.mail.merge import Addressee, values_of
 from newsletter.mail.text import write_text
-from newsletter.model import Digest, Edition, Item
+from newsletter.model import Choice, Digest, Edition, Item
 
 
 def restricted(digest: Digest, articles: frozenset[str] | None) -> Digest:

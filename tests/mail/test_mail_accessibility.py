@@ -23,9 +23,8 @@ from letters import (
 )
 from wire import Links, read
 
-from newsletter.mail.choice import Choice
 from newsletter.mail.note import NoteKind
-from newsletter.model import Audience, Edition
+from newsletter.model import Audience, Choice, Edition
 
 EDITIONS = [edition for edition in Edition if edition is not Edition.TEXT_ONLY]
 MAILINGS = {audience: make_mailing(full_digest(audience), editions=EDITIONS) for audience in Audience}

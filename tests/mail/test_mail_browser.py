@@ -11,9 +11,8 @@ from pages.browsing import CHROMIUM, FLAGS, judged_by_axe
 from pages.enlarging import lost_text
 from playwright.sync_api import Browser, sync_playwright
 
-from newsletter.mail.choice import Choice
 from newsletter.mail.note import NoteKind
-from newsletter.model import Audience, Edition
+from newsletter.model import Audience, Choice, Edition
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 

@@ -18,10 +18,9 @@ from wire import Links, problems, read
 
 from newsletter.errors import HeaderError, InlineError, MailError, TemplateError
 from newsletter.mail import REQUIRED_TEMPLATES
-from newsletter.mail.choice import Choice
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import prepare
-from newsletter.model import Audience, Edition, Mailing
+from newsletter.model import Audience, Choice, Edition, Mailing
 from newsletter.templating import Templates
 
 FIELDS = [

@@ -16,10 +16,9 @@ from specification import message
 from wire import problems, read
 
 from newsletter.errors import MailError, NothingToSend
-from newsletter.mail.choice import Choice
 from newsletter.mail.compile import LARGEST_SIZE, WARN_SIZE
 from newsletter.mail.fragments import pack, unpack
-from newsletter.model import Audience, Day, Digest, Edition, Facts, Item, NoticeItem, Status
+from newsletter.model import Audience, Choice, Day, Digest, Edition, Facts, Item, NoticeItem, Status
 
 DIGEST = full_digest()
 MAILING = make_mailing(DIGEST, editions=Edition, audiences=Audience)

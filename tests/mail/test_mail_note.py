@@ -11,9 +11,8 @@ from letters import SITE, TEMPLATES, TOKEN, make_addressee, make_message, make_n
 from wire import Links, problems, read
 
 from newsletter.errors import MailError
-from newsletter.mail.choice import Choice
 from newsletter.mail.note import NoteKind, compile_note
-from newsletter.model import Cadence, Edition
+from newsletter.model import Cadence, Choice, Edition
 from newsletter.templating import Templates
 
 CONFIRM = f"https://news.example.org/confirm/confirm.{TOKEN}"
