@@ -221,6 +221,7 @@ class Delivery:
             mailings=self._digests,
             suppressions=self._subscribers,
             merge=self._merge,
+            sign=None if self._signer is None else self.signed,
             address_key=self._tokens.address_key,
             lease=self._config.delivery.lease,
             max_age=self._config.delivery.max_age,
@@ -257,8 +258,7 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        message = merge(mailing, addressee, site=self._site, sender=self._return_path(mailing, claim))
-        return self.signed(message)
+        return merge(mailing, addressee, site=self._site, sender=self._return_path(mailing, claim))
 
 
 def _window(start: time, end: time) -> Window:
