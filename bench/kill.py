@@ -141,11 +141,15 @@ def prepare(url: str, messages: int) -> None:
     database.close()
 
 
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
 def send(url: str, port: int, connections: int) -> None:
     """What a process of an installation does; it ends when nothing is left."""
     database = open_database(url)
     ledger = Deliveries(database)
-    ledger.recover(NOW)
+    ledger.recover(clock())
     post = Post(
         ledger=ledger,
         mailings=Digests(database),
@@ -157,11 +161,11 @@ def send(url: str, port: int, connections: int) -> None:
         lease=timedelta(minutes=15),
         max_age=timedelta(days=4),
     )
-    clerk = Clerk(post, secrets.token_hex(8), lambda: NOW)
+    clerk = Clerk(post, secrets.token_hex(8), clock)
     relay = Relay(host="127.0.0.1", port=port, security="none", helo_name="bench.example.org")
     print("ready", flush=True)
     send_all(
-        lambda _: Sender(post, clerk, Smtp(relay), lambda: NOW),
+        lambda _: Sender(post, clerk, Smtp(relay), clock),
         senders=connections,
         stop=Event(),
         told=lambda _: None,

@@ -118,6 +118,9 @@ class Verdict:
     slow: str | None = None
 
 
+_ACCEPTED = Verdict(outcome=Outcome(state=DeliveryState.SENT, kind="accepted", code=250))
+
+
 class Clerk:
     """Hands out claims and writes down results, for all senders of a process. Each call is committed when it returns."""
 
@@ -232,7 +235,7 @@ def decide(
     refuses us pauses everything.
     """
     if failure is None:
-        return Verdict(outcome=Outcome(state=DeliveryState.SENT, kind="accepted", code=250))
+        return _ACCEPTED
     if not isinstance(failure, TransportError):
         return _not_made(claim, failure, now)
     if isinstance(failure, PermanentFailure):

@@ -23,6 +23,8 @@ from newsletter.waits import Apart, Course, Ready, Rest, Shared, T, Wait
 
 _LOOK = 0.1  # seconds between two looks at the time that is left, and at whether to stop
 
+_LARGE = 8 << 20  # octets
+
 
 class _Going(Generic[T]):
     """A course under way. `sock` is what it waits for, until the moment `until`."""
@@ -57,6 +59,7 @@ class Loop(Generic[T]):
 
     def run(self, courses: Iterable[Course[T]]) -> list[tuple[T | None, BaseException | None]]:
         """What each of them returned, or what it raised."""
+        _keep_memory()
         going = [_Going(course) for course in courses]
         self._left = len(going)
         try:
@@ -194,3 +197,10 @@ class Loop(Generic[T]):
         self._selector.close()
         self._heard.close()
         self._bell.close()
+
+
+def _keep_memory() -> None:
+    """Messages come and go. glibc gives their memory back to the system each time, and takes a fault a page to have it
+    again, unless something larger was freed before (mallopt(3), M_MMAP_THRESHOLD): three quarters of what a merge costs.
+    """
+    bytes(_LARGE)
