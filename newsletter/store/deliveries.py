@@ -202,7 +202,12 @@ def _require_end(outcome: Outcome) -> None:
         raise ValueError("next_at is for a deferred delivery, and a deferred delivery needs it")
 
 
-_BEING_SENT: ColumnElement[str] = literal_column(f"'{DeliveryState.SENDING.value}'", String())
+def _literally(state: DeliveryState) -> ColumnElement[str]:
+    """A state as part of the statement: only so can a database know that an index holds the rows in it."""
+    return literal_column(f"'{state.value}'", String())
+
+
+_BEING_SENT = _literally(DeliveryState.SENDING)
 
 #: A claim is known by its owner and by the attempt that it was taken for. What was once in doubt stays marked so.
 _END = Hot(
@@ -284,8 +289,7 @@ class _Stock:
 def _still_good(stock: _Stock | None, mark: object, terms: Terms, now: datetime) -> _Stock:
     """The stock if it counts, else an empty one."""
     if stock is not None and mark is not None and (stock.mark, stock.closed) == (mark, terms.closed):
-        if timedelta() <= now - stock.at < _STOCK_KEPT:
-            return stock
+        return stock if timedelta() <= now - stock.at < _STOCK_KEPT else _Stock(mark=mark, at=now, closed=terms.closed)
     return _Stock(mark=mark, at=now, closed=terms.closed)
 
 
@@ -380,20 +384,20 @@ def _whole_row() -> Select[tuple[Any, ...]]:
     )
 
 
-def _queue(*conditions: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
+def _queue(*conditions: ColumnElement[bool], order: ColumnElement[Any] | None = None) -> Select[tuple[Any, ...]]:
     """Due deliveries, locked. Each queue is a walk along an index, and each statement is built once."""
-    query = _whole_row().where(*conditions).order_by(table.c.next_at).limit(bindparam("most"))
+    query = _whole_row().where(*conditions).order_by(order).limit(bindparam("most"))
     return query.with_for_update(of=table, skip_locked=True)
 
 
 _NOW = bindparam("now", type_=schema.UtcDateTime())
-_EXPIRED = (table.c.state == DeliveryState.SENDING.value, table.c.lease_until <= _NOW)
-_COME = (table.c.state == DeliveryState.DEFERRED.value, table.c.next_at <= _NOW)
+_EXPIRED = (table.c.state == _BEING_SENT, table.c.lease_until <= _NOW)
+_COME = (table.c.state == _literally(DeliveryState.DEFERRED), table.c.next_at <= _NOW)
 _WAITING = (table.c.state == DeliveryState.PENDING.value, table.c.digest_id == bindparam("digest"))
 _GOING = table.c.digest_id.in_(bindparam("going", expanding=True))
 
-_QUEUES = (Hot(_queue(*_EXPIRED)), Hot(_queue(*_COME)))
-_QUEUES_OF_SOME = (_queue(*_EXPIRED, _GOING), _queue(*_COME, _GOING))
+_QUEUES = (Hot(_queue(*_EXPIRED)), Hot(_queue(*_COME, order=table.c.next_at)))
+_QUEUES_OF_SOME = (_queue(*_EXPIRED, _GOING), _queue(*_COME, _GOING, order=table.c.next_at))
 _QUEUE_OF_ONE = Hot(_queue(*_WAITING))
 _OPEN = Hot(
     select(schema.digest.c.id, schema.digest.c.newsletter, schema.digest.c.period)

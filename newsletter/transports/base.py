@@ -73,7 +73,7 @@ class Standing(ABC):
     @abstractmethod
     def send(self, message: Message) -> None: ...
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - no transport of this kind has anything to let go of
         """Nothing is held between messages."""
 
     def sending(self, message: Message) -> Course[None]:
