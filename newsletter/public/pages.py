@@ -14,6 +14,7 @@ from newsletter.pages.digest import digest_page
 from newsletter.pages.feeds import feeds_page
 from newsletter.pages.front import front_page
 from newsletter.pages.paging import PAGE_SIZE, pagers, pages_of
+from newsletter.pages.privacy import privacy_page
 from newsletter.pages.sitemap import robots, sitemap, sitemap_index
 from newsletter.pages.topics import topic_page, topics_page
 from newsletter.public.cards import Cards, visible
@@ -95,6 +96,7 @@ class PageRun:
         files = self._files
         files.put("archive/index.html", archive_page(months, site, templates).encode())
         files.put("topics/index.html", topics_page(topics, site, templates).encode())
+        files.put("privacy/index.html", privacy_page(site, templates).encode())
         files.put("feeds/index.html", feeds_page(newsletters, site, templates, topics).encode())
         recent = self._cards.get(self._plant.listings.newest(self._now, _RECENT))
         front = front_page([(each, latest[each.slug]) for each in newsletters], recent, site, templates, topics)
@@ -115,7 +117,7 @@ class PageRun:
 
     def _page_places(self, months: Sequence[Month], topics: Sequence[Topic]) -> Iterator[_Place]:
         url = self._plant.site.url
-        names = ["", "feeds/", "topics/", "archive/"]
+        names = ["", "feeds/", "topics/", "archive/", "privacy/"]
         names += [f"topics/{topic.slug}/" for topic in topics]
         names += [f"archive/{month.slug}/" for month in months]
         for newsletter in self._plant.newsletters:
