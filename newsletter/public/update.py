@@ -211,16 +211,23 @@ class _Run:
     # -- feeds and lists ----------------------------------------------------------------------------------------------
 
     def _open_feeds(self) -> None:
-        """A topic that opens now begins with all of its articles; feeds without anything in them exist all the same."""
-        for slug in self._topics if not self._scope.everything else ():
-            if not self._feeds.opened(slug):
-                ids = self._plant.listings.topic_ids(slug, 0, self._topics[slug].articles)
-                for some in _chunks(ids):
-                    self._feeds.of_topic(slug, self._plant.listings.by_ids(some).values())
-                self._stale_topics[slug] = 0
-        if self._scope.everything:
+        """Topics that open now; feeds without anything in them exist all the same."""
+        if not self._scope.everything:
+            for slug in self._topics:
+                if not self._feeds.opened(slug):
+                    self._open_topic(slug)
+        else:
             for name in (ARTICLES, NOTICES, *(topic_feed(slug) for slug in self._topics)):
                 self._feeds.touch(name)
+
+    def _open_topic(self, slug: str) -> None:
+        """A topic begins with all of its articles, and the page of each names it from now on."""
+        ids = self._plant.listings.topic_ids(slug, 0, self._topics[slug].articles)
+        for some in _chunks(ids):
+            articles = self._plant.listings.by_ids(some)
+            self._feeds.of_topic(slug, articles.values())
+            self._pages.articles([article for article in articles.values() if article.id not in self._changed])
+        self._stale_topics[slug] = 0
 
     def _lists(self, latest: Mapping[str, Digest | None]) -> str:
         """The pages that are lists; the numbers of articles by month, for the next run."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from builders import make_article, make_notice, make_site
 from feeds.examples import make_digest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from postgres import PostgresServer
 from publisher import DAILY, Press
@@ -324,6 +324,14 @@ def _step(article: Article | None, kind: str, number: int, topics: set[str], now
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(told=steps)
+@example(  # a topic opens, and one of its articles is near to none of the others, for it is retracted
+    told=[
+        ("retract", 3, {"fatigue", "gait", "sleep"}, True),
+        ("retract", 3, {"fatigue", "gait", "sleep"}, True),
+        ("date", 11, {"mood"}, False),
+        ("hold", 2, {"fatigue"}, True),
+    ]
+)
 def test_what_was_written_by_and_by_is_what_is_written_at_once(
     told: list[tuple[str, int, set[str], bool]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
