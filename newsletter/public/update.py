@@ -132,7 +132,7 @@ class _Run:
         self._plant, self._files, self._scope, self._now = plant, files, scope, now
         self._cards = Cards(plant.listings.by_ids)
         self._topics = self._open_topics()
-        self._feeds = FeedRun(plant, files, fragments, self._topics, now)
+        self._feeds = FeedRun(plant, files, fragments, self._topics, now, everything=scope.everything)
         self._pages = PageRun(plant, files, self._cards, self._topics, now)
         self._changed: set[str] = set()
         self._months: set[str] = set()
