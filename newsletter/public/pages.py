@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from newsletter.errors import NewsletterError
 from newsletter.model import Article, Digest, Newsletter, Topic
@@ -63,8 +64,9 @@ class PageRun:
 
     def topic(self, slug: str, since: int = 0) -> None:
         """The pages of a topic, from the one on which article number `since` (oldest first) stands to the newest."""
-        counted, shown = self._plant.topics.of([slug])[slug], self._topics[slug]
-        ranges = pages_of(counted.articles)
+        topic = self._topics[slug]
+        ranges = pages_of(topic.articles)
+        shown = replace(topic, articles=topic.articles - self._unlisted.get(slug, 0))
         for span, pager in zip(ranges, pagers(f"topics/{slug}/", len(ranges)), strict=True):
             if span.stop > since - PAGE_SIZE:  # a page that was the newest may have been filled
                 ids = self._plant.listings.topic_ids(slug, span.start, len(span))
@@ -105,11 +107,16 @@ class PageRun:
         maps += [(site.url(_month_sitemap(month.slug)), None) for month in months]
         files.put("sitemap.xml", sitemap_index(maps))
 
+    @cached_property
+    def _unlisted(self) -> Mapping[str, int]:
+        """Topic -> number of its articles that have a place in it and stand in no list."""
+        return self._plant.listings.topics_unlisted(self._now)
+
     def _counted(self) -> list[Topic]:
         """The open topics with the numbers of their articles in lists, by name."""
-        unlisted = self._plant.listings.topics_unlisted(self._now)
         counted = (
-            replace(topic, articles=topic.articles - unlisted.get(slug, 0)) for slug, topic in self._topics.items()
+            replace(topic, articles=topic.articles - self._unlisted.get(slug, 0))
+            for slug, topic in self._topics.items()
         )
         return sorted(counted, key=lambda topic: (topic.name.casefold(), topic.slug))
 

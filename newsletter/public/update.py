@@ -7,6 +7,7 @@ anew. Either way the same store gives the same bytes.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from newsletter.public.pages import PageRun, months_of
 from newsletter.public.stores import Plant
 from newsletter.topics import topic_slug
 
-_STEP, _DIGESTS, _MONTHS = "public", "public-digests", "public-months"
+_STEP, _DIGESTS, _MONTHS, _TOPICS = "public", "public-digests", "public-months", "public-topics"
 _OWNED = ("articles", "digests", "topics", "archive", "feeds", "sitemaps")  # nothing but our files lies there
 _AT_ONCE = 500
 _DIGESTS_AT_ONCE = 20  # a digest is as long as its articles
@@ -66,8 +67,9 @@ def update(plant: Plant, files: Files, fingerprint: str, now: datetime, *, every
             return False
     near = _relate(plant, scope, changed, now)
     with Fragments() as fragments:
-        months = _Run(plant, files, fragments, scope, now).make(changed, near)
-    plant.progress.mark(_MONTHS, 0, now, months)
+        counted = _Run(plant, files, fragments, scope, now).make(changed, near)
+    for step, numbers in counted.items():
+        plant.progress.mark(step, 0, now, json.dumps(numbers, sort_keys=True, separators=(",", ":")))
     plant.progress.mark(_DIGESTS, scope.newest, now, "")
     plant.progress.mark(_STEP, scope.reached, now, fingerprint)
     return True
@@ -137,6 +139,7 @@ class _Run:
         self._changed: set[str] = set()
         self._months: set[str] = set()
         self._stale_topics: dict[str, int] = {}
+        self._into_topics: Counter[str] = Counter()
 
     def _open_topics(self) -> dict[str, Topic]:
         """The topics that enough articles have; and one that has a feed keeps it."""
@@ -145,8 +148,8 @@ class _Run:
         kept = {name.removeprefix(prefix) for name in self._plant.feeds.ids() if name.startswith(prefix)}
         return opened | dict(self._plant.topics.of(kept - set(opened)))
 
-    def make(self, changed: tuple[Article, ...], near: Sequence[Article]) -> str:
-        """Everything, in an order that leaves no link without its goal; what to remember of months."""
+    def make(self, changed: tuple[Article, ...], near: Sequence[Article]) -> dict[str, dict[str, int]]:
+        """Everything, in an order that leaves no link without its goal; the numbers to remember, by step."""
         for batch in self._plant.listings.everything() if self._scope.everything else (changed,):
             self._articles(batch)
         self._pages.articles(near)
@@ -156,7 +159,7 @@ class _Run:
         months = self._lists(latest)
         if self._scope.everything:
             self._complete()
-        return months
+        return {_MONTHS: months, _TOPICS: {slug: topic.articles for slug, topic in self._topics.items()}}
 
     def _articles(self, batch: Sequence[Article]) -> None:
         for article in batch:
@@ -184,6 +187,21 @@ class _Run:
                 if slug in self._topics:
                     place = 0 if name in before else self._plant.listings.topic_place(slug, article)
                     self._stale_topics[slug] = min(place, self._stale_topics.get(slug, place))
+                    self._into_topics[slug] += name not in before
+
+    def _note_moved(self) -> None:
+        """An article that readers have never seen has a place in its topics all the same, and may leave it, and with it
+        all that stand behind it. The record of feeds does not know it, but the numbers do not add up then.
+        """
+        before = self._remembered(_TOPICS)
+        for slug, topic in self._topics.items():
+            if before.get(slug, 0) + self._into_topics[slug] != topic.articles:
+                self._stale_topics[slug] = 0
+
+    def _remembered(self, step: str) -> dict[str, int]:
+        """The numbers of the last run."""
+        told = self._plant.progress.get(step)
+        return dict(json.loads(told.fingerprint)) if told else {}
 
     # -- digests ------------------------------------------------------------------------------------------------------
 
@@ -229,10 +247,9 @@ class _Run:
             self._pages.articles([article for article in articles.values() if article.id not in self._changed])
         self._stale_topics[slug] = 0
 
-    def _lists(self, latest: Mapping[str, Digest | None]) -> str:
-        """The pages that are lists; the numbers of articles by month, for the next run."""
-        remembered = self._plant.progress.get(_MONTHS)
-        before: dict[str, int] = json.loads(remembered.fingerprint) if remembered else {}
+    def _lists(self, latest: Mapping[str, Digest | None]) -> dict[str, int]:
+        """The pages that are lists; the numbers of articles by month."""
+        before = self._remembered(_MONTHS)
         counted = self._count_months(before)
         stale = self._months | {slug for slug in counted if counted[slug] != before.get(slug)}
         months = months_of(counted)
@@ -241,12 +258,13 @@ class _Run:
                 self._pages.month(month)
         for slug in set(before) - set(counted):
             self._pages.no_month(slug)
+        self._note_moved()
         for slug in self._topics if self._scope.everything else self._stale_topics:
             self._pages.topic(slug, self._stale_topics.get(slug, 0))
         self._pages.lists(months, latest)
         heads = [self._feeds.head(name) for name in self._live_feeds()]
         self._files.put("feeds/feeds.opml", opml(heads, self._plant.site, self._plant.templates.words))
-        return json.dumps(counted, sort_keys=True, separators=(",", ":"))
+        return counted
 
     def _count_months(self, before: Mapping[str, int]) -> dict[str, int]:
         """The number of articles in lists by month: of those months alone in which something changed, if that is all.

@@ -332,6 +332,14 @@ def _step(article: Article | None, kind: str, number: int, topics: set[str], now
         ("hold", 2, {"fatigue"}, True),
     ]
 )
+@example(  # an article that readers never saw leaves a topic
+    told=[
+        ("new", 0, {"gait"}, False),
+        ("new", 1, {"gait"}, False),
+        ("withdraw", 1, {"gait"}, True),
+        ("topics", 1, {"fatigue"}, False),
+    ]
+)
 def test_what_was_written_by_and_by_is_what_is_written_at_once(
     told: list[tuple[str, int, set[str], bool]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -353,6 +361,24 @@ def test_what_was_written_by_and_by_is_what_is_written_at_once(
         by_and_by[name] = at_once[name]
     press.database.close()
     assert {name for name in by_and_by | at_once if by_and_by.get(name) != at_once.get(name)} == set()
+
+
+def test_an_article_that_nobody_saw_leaves_a_long_topic(press: Press) -> None:
+    until = BEGUN + timedelta(days=300)
+    held = _article(0, BEGUN, "gait")
+    held = replace(held, facts=Facts(publish_after=until))
+    press.save(held, *(_article(number, BEGUN, "gait") for number in range(1, 160)))
+    press.publish(BEGUN)
+    later = BEGUN + timedelta(days=1)
+    press.save(replace(held, summary=replace(held.summary, topics=("sleep",))), _article(160, later, "gait"))
+    press.publish(later)
+    once = press.folder / "once"
+    press.publish(later, everything=True, public=once)
+    by_and_by, at_once = press.files(), press.files(once)
+    pages = {name for name in at_once if name.startswith("topics/gait/")}
+    assert len(pages) == 3
+    assert {name for name in pages if by_and_by[name] != at_once[name]} == set()
+    assert b"160 summaries" in by_and_by["topics/gait/index.html"]
 
 
 def test_postgresql_gives_the_same_bytes(postgres_server: PostgresServer, tmp_path: Path) -> None:
