@@ -180,6 +180,7 @@ class FeedRun:
         for name in {name for name, _ in self._plant.feeds.unwritten()}:
             if not self.ended(name):
                 self._write_archives(name, self.head(name), only_new=True)
+        self._kept.save(self._now)
 
     def ended(self, name: str) -> bool:
         """Whether a feed is that of a newsletter which is no longer in the configuration: it stays as it is."""
@@ -251,7 +252,7 @@ class FeedRun:
         for form, data, pieces in self._documents(feed, tail, {} if self._everything else self._kept.pieces(name)):
             self._files.put(f"{name}.{form.SUFFIX}", data)
             told[form.SUFFIX] = laid(data, pieces)
-        self._kept.remember(name, told, self._now)
+        self._kept.remember(name, told)
 
     def _tombstones(self, name: str) -> tuple[Tombstone, ...]:
         taken = [

@@ -43,6 +43,7 @@ class Kept:
 
     def __init__(self, progress: ProgressStore, folder: Path) -> None:
         self._progress, self._folder = progress, folder
+        self._told: dict[str, tuple[int, str]] = {}
 
     def pieces(self, name: str) -> dict[int, dict[str, bytes]]:
         """Position -> suffix -> piece, of those that stand in every format."""
@@ -63,7 +64,12 @@ class Kept:
             return {}
         return {position: data[start : start + length] for position, start, length in told.places}
 
-    def remember(self, name: str, documents: Mapping[str, Laid], now: datetime) -> None:
-        """Write down where the pieces of a feed's live documents lie, by suffix."""
+    def remember(self, name: str, documents: Mapping[str, Laid]) -> None:
+        """Keep in mind where the pieces of a feed's live documents lie, by suffix."""
         told = {suffix: (each.sha256, each.places) for suffix, each in documents.items()}
-        self._progress.mark(_STEP + name, 0, now, json.dumps(told, separators=(",", ":")))
+        self._told[_STEP + name] = (0, json.dumps(told, separators=(",", ":")))
+
+    def save(self, now: datetime) -> None:
+        """Write down what was kept in mind."""
+        if self._told:
+            self._progress.mark_all(self._told, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -74,16 +74,18 @@ class PageRun:
                 page = topic_page(shown, articles, pager, self._plant.site, self._plant.templates)
                 self._files.put(f"{pager.path}index.html", page.encode())
 
-    def month(self, month: Month) -> None:
-        """The pages of a month, and its sitemap."""
-        cards = self._cards.get(self._plant.listings.month_ids(month.slug, self._now))
-        ranges = pages_of(len(cards))
+    def month(self, month: Month, new: Collection[str] | None = None) -> None:
+        """The pages of a month, and its sitemap. Where only the articles `new` came into it, what is before them stands."""
+        places = self._plant.listings.month_places(month.slug, self._now)
+        since = 0 if new is None else min((n for n, (one, _, _) in enumerate(places) if one in new), default=0)
+        ranges = pages_of(len(places))
         for span, pager in zip(ranges, pagers(f"archive/{month.slug}/", len(ranges)), strict=True):
-            shown = tuple(reversed(cards[span.start : span.stop]))
-            page = month_page(month, shown, pager, self._plant.site, self._plant.templates)
-            self._files.put(f"{pager.path}index.html", page.encode())
-        places = [(self._plant.site.article_url(card.slug), card.updated) for card in cards]
-        self._files.put(_month_sitemap(month.slug), sitemap(places))
+            if span.stop > since - PAGE_SIZE:  # a page that was the newest may have been filled
+                shown = self._cards.get(one for one, _, _ in reversed(places[span.start : span.stop]))
+                page = month_page(month, shown, pager, self._plant.site, self._plant.templates)
+                self._files.put(f"{pager.path}index.html", page.encode())
+        url = self._plant.site.article_url
+        self._files.put(_month_sitemap(month.slug), sitemap([(url(slug), updated) for _, slug, updated in places]))
 
     def no_month(self, slug: str) -> None:
         """Nothing of this month stands in lists any more."""

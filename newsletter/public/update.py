@@ -17,9 +17,10 @@ from newsletter.feeds.build import STYLE
 from newsletter.feeds.opml import opml
 from newsletter.feeds.style import style
 from newsletter.model import Article, Digest, Newsletter, Topic
+from newsletter.pages.archive import Month
 from newsletter.pages.icon import PATH as ICON
 from newsletter.pages.icon import icon
-from newsletter.public.cards import Cards, visible
+from newsletter.public.cards import Cards, listed, visible
 from newsletter.public.feeds import ARTICLES, NOTICES, FeedRun, newsletter_feed, topic_feed
 from newsletter.public.files import Files
 from newsletter.public.fragments import Fragments
@@ -68,10 +69,8 @@ def update(plant: Plant, files: Files, fingerprint: str, now: datetime, *, every
     near = _relate(plant, scope, changed, now)
     with Fragments() as fragments:
         counted = _Run(plant, files, fragments, scope, now).make(changed, near)
-    for step, numbers in counted.items():
-        plant.progress.mark(step, 0, now, json.dumps(numbers, sort_keys=True, separators=(",", ":")))
-    plant.progress.mark(_DIGESTS, scope.newest, now, "")
-    plant.progress.mark(_STEP, scope.reached, now, fingerprint)
+    told = {step: (0, json.dumps(numbers, sort_keys=True, separators=(",", ":"))) for step, numbers in counted.items()}
+    plant.progress.mark_all({**told, _DIGESTS: (scope.newest, ""), _STEP: (scope.reached, fingerprint)}, now)
     return True
 
 
@@ -138,6 +137,8 @@ class _Run:
         self._pages = PageRun(plant, files, self._cards, self._topics, now)
         self._changed: set[str] = set()
         self._months: set[str] = set()
+        self._known_months: set[str] = set()
+        self._into_months: dict[str, set[str]] = {}
         self._stale_topics: dict[str, int] = {}
         self._into_topics: Counter[str] = Counter()
 
@@ -168,26 +169,41 @@ class _Run:
             self._months.add(f"{article.published:%Y-%m}")
         self._pages.articles(batch)
         if not self._scope.everything:
-            self._note_topics(batch)
+            for article in batch:
+                before = self._plant.feeds.holding([article.id])
+                self._note_topics(article, before)
+                self._note_month(article, known=bool(before))
             self._feeds.touch_holders(batch)
         for article in batch:
             self._feeds.article(article)
         self._feeds.notices(self._plant.listings.notices_about([article.id for article in batch], self._now))
 
-    def _note_topics(self, batch: Sequence[Article]) -> None:
-        """Which topics' pages are stale, and from which article on.
+    def _note_topics(self, article: Article, before: set[str]) -> None:
+        """Which topics' pages are stale, and from which article on. `before` are the feeds in which it ever was.
 
         What was in a topic before may have left it, or stand at another place in it now: then all of its pages are stale.
         """
-        for article in batch:
-            names = {topic_feed(topic_slug(name)) for name in article.summary.topics}
-            before = self._plant.feeds.holding([article.id])
-            for name in names | before:
-                slug = name.removeprefix(topic_feed(""))
-                if slug in self._topics:
-                    place = 0 if name in before else self._plant.listings.topic_place(slug, article)
-                    self._stale_topics[slug] = min(place, self._stale_topics.get(slug, place))
-                    self._into_topics[slug] += name not in before
+        names = {topic_feed(topic_slug(name)) for name in article.summary.topics}
+        for name in names | before:
+            slug = name.removeprefix(topic_feed(""))
+            if slug in self._topics:
+                place = 0 if name in before else self._plant.listings.topic_place(slug, article)
+                self._stale_topics[slug] = min(place, self._stale_topics.get(slug, place))
+                self._into_topics[slug] += name not in before
+
+    def _note_month(self, article: Article, *, known: bool) -> None:
+        """What readers have seen may have stood at another place in its month."""
+        month = f"{article.published:%Y-%m}"
+        if known:
+            self._known_months.add(month)
+        elif listed(article, self._now):
+            self._into_months.setdefault(month, set()).add(article.id)
+
+    def _came_into(self, month: Month, before: Mapping[str, int]) -> set[str] | None:
+        """The articles that came into a month, if nothing else has happened to it."""
+        new = self._into_months.get(month.slug, set())
+        alone = month.slug not in self._known_months and before.get(month.slug, 0) + len(new) == month.articles
+        return new if new and alone and not self._scope.everything else None
 
     def _note_moved(self) -> None:
         """An article that readers have never seen has a place in its topics all the same, and may leave it, and with it
@@ -255,7 +271,7 @@ class _Run:
         months = months_of(counted)
         for month in months:
             if self._scope.everything or month.slug in stale:
-                self._pages.month(month)
+                self._pages.month(month, self._came_into(month, before))
         for slug in set(before) - set(counted):
             self._pages.no_month(slug)
         self._note_moved()
