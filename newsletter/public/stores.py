@@ -19,6 +19,7 @@ from newsletter.model import (
     Site,
     Topic,
 )
+from newsletter.pages.paging import PAGE_SIZE
 from newsletter.templating import Templates
 
 
@@ -101,13 +102,17 @@ class ProgressStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
-    """The stores, and what decides the bytes besides. `topic_articles`: a topic opens when so many articles have it."""
+    """The stores, and what decides the bytes besides.
+
+    `topic_articles`: a topic opens when so many articles have it. `page_size`: so many stand on a page of a long list.
+    """
 
     site: Site
     templates: Templates
     newsletters: tuple[Newsletter, ...]
     hub: str | None
     topic_articles: int
+    page_size: int = PAGE_SIZE
     listings: ListingStore
     topics: TopicStore
     neighbours: NeighbourStore

@@ -340,10 +340,18 @@ def _step(article: Article | None, kind: str, number: int, topics: set[str], now
         ("topics", 1, {"fatigue"}, False),
     ]
 )
+@example(  # the newest page of a topic becomes one of the older, and its neighbour has to say so
+    told=[
+        *(("new", number, {"fatigue"}, False) for number in (0, 3, 4, 5)),
+        ("new", 2, {"fatigue"}, True),
+        ("new", 1, {"fatigue"}, False),
+    ]
+)
 def test_what_was_written_by_and_by_is_what_is_written_at_once(
     told: list[tuple[str, int, set[str], bool]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     press = Press(tmp_path_factory.mktemp("press"))
+    press.plant = replace(press.plant, page_size=2)
     articles: dict[int, Article] = {}
     now = BEGUN
     for kind, number, topics, publishes in told:
