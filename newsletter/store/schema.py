@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    literal_column,
 )
 
 REVISION = "0004"
@@ -469,6 +470,9 @@ feed_document = Table(
     Column("hashes", Text, nullable=False),
     UniqueConstraint("feed", "name"),
 )
+# Of the documents next to none is unwritten, so that they have an index of their own.
+unwritten = feed_document.c.hashes == literal_column("'{}'")
+Index("ix_feed_document_unwritten", *feed_document.primary_key, sqlite_where=unwritten, postgresql_where=unwritten)
 
 # How far a step that works through what is new has come, and what its outcome hangs on besides.
 progress = Table(
