@@ -63,9 +63,9 @@ def _unsubscribe(app: App, method: str, token: str, now: datetime) -> Response:
     site = app.site
     try:
         if method == "POST":
-            newsletter, done = app.unsubscribe(token, now), True
+            newsletter, done = app.readers.unsubscribe(token, now), True
         else:
-            newsletter, done = app.subscription_of(token), False
+            newsletter, done = app.readers.newsletter_of(token), False
     except TokenError:
         return _page(app.templates.render("web/link_unknown.html", site=site), status=404)
     return _page(app.templates.render("web/unsubscribe.html", site=site, newsletter=newsletter, done=done))
