@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, case, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.store.database import Database
@@ -54,10 +54,11 @@ class Limits:
         with self._database.read() as connection:
             return _wait(connection, f"{scope}/{self._keyed(scope, key)}", most, within, now)
 
-    def forget(self, scope: str, key: str) -> None:
-        """Take back what was counted."""
+    def give_back(self, scope: str, key: str) -> None:
+        """Take back one that was counted."""
+        row = table.c.scope == f"{scope}/{self._keyed(scope, key)}"
         with self._database.begin() as connection:
-            connection.execute(delete(table).where(table.c.scope == f"{scope}/{self._keyed(scope, key)}"))
+            connection.execute(update(table).where(row, table.c.count > 0).values(count=table.c.count - 1))
 
     def purge(self, now: datetime) -> int:
         """Throw away what is over, some at a time; how many."""

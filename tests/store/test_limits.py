@@ -94,13 +94,19 @@ def test_processes_at_once_allow_no_more_than_one_would(url: str) -> None:
         each.close()
 
 
-def test_what_is_forgotten_begins_anew(database: Database) -> None:
+def test_what_is_given_back_may_be_done_again(database: Database) -> None:
     limits = _limits(database)
-    assert limits.allow("password", "192.0.2.7", 1, MINUTE, NOW) is None
-    assert limits.allow("password", "192.0.2.8", 1, MINUTE, NOW) is None
-    limits.forget("password", "192.0.2.7")
-    assert limits.wait("password", "192.0.2.7", 1, MINUTE, NOW) is None
-    assert limits.wait("password", "192.0.2.8", 1, MINUTE, NOW) == MINUTE
+    for who in ("192.0.2.7", "192.0.2.7", "192.0.2.8", "192.0.2.8"):
+        assert limits.allow("password", who, 2, MINUTE, NOW) is None
+    limits.give_back("password", "192.0.2.7")
+    limits.give_back("password", "192.0.2.9")
+    assert limits.wait("password", "192.0.2.8", 2, MINUTE, NOW) == MINUTE
+    assert limits.allow("password", "192.0.2.7", 2, MINUTE, NOW) is None
+    assert limits.allow("password", "192.0.2.7", 2, MINUTE, NOW) == MINUTE
+    for _ in range(5):
+        limits.give_back("password", "192.0.2.7")
+    for wait in (None, None, MINUTE):
+        assert limits.allow("password", "192.0.2.7", 2, MINUTE, NOW) == wait
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out(database: Database) -> None:
