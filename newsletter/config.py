@@ -12,6 +12,7 @@ import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, time, timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard, get_args
 from zoneinfo import available_timezones
@@ -46,6 +47,19 @@ def _language(tag: str) -> str:
     known = [name.replace("_", "-") for name in locale_identifiers()]
     near = difflib.get_close_matches(tag, sorted(known, key=len), n=1)
     raise ValueError(f"no such language{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def _own_address(host: str) -> str:
+    if host != "localhost":
+        ip_address(host)
+    return host
+
+
+def _networks(told: Any) -> Any:
+    """Addresses and networks, each to be read by `ip_network`."""
+    for each in told:
+        ip_network(each)
+    return told
 
 
 def _hours(told: Any) -> tuple[time, time]:
@@ -311,10 +325,19 @@ class FeedsConfig(_Part):
 
 
 class WebConfig(_Part):
-    host: Literal["127.0.0.1", "::1", "localhost"] = Field(
-        "127.0.0.1", description='"127.0.0.1" or "::1"; a web server in front serves the world'
+    host: Annotated[str, AfterValidator(_own_address)] = Field(
+        "127.0.0.1",
+        description='an address of this machine such as "127.0.0.1", "::1" or, behind a password, "0.0.0.0"',
     )
     port: int = Field(8000, ge=0, le=65535, description="a port from 0 to 65535; 0: any free one")
+    proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
+        ("127.0.0.1", "::1"), strict=False, description='a list of addresses and networks such as ["127.0.0.1", "::1"]'
+    )
+    password_file: str = Field(
+        "var/operator-password",
+        min_length=1,
+        description="a file of mode 0600; `newsletter password` makes it",
+    )
 
 
 class Config(_Part):
@@ -420,6 +443,14 @@ def read_imap_password(config: Config) -> str:
             f"bounces.imap.password_file: missing; name a file of mode 0600, or set {IMAP_PASSWORD_VARIABLE}"
         )
     return read_private(Path(imap.password_file), "bounces.imap.password_file").strip()
+
+
+def read_operator_password(config: Config) -> str | None:
+    """The hash of the operator's password; None where none is set. Raises ConfigError if others can read the file."""
+    path = Path(config.web.password_file)
+    if not os.path.lexists(path):
+        return None
+    return read_private(path, "web.password_file").strip() or None
 
 
 def read_private(path: Path, key: str) -> str:
@@ -634,6 +665,7 @@ def _absolute(config: Config, base: Path) -> Config:
             ),
             "delivery": config.delivery.model_copy(update=delivery),
             "bounces": config.bounces.model_copy(update=bounces),
+            "web": config.web.model_copy(update={"password_file": resolved(config.web.password_file)}),
         }
     )
 
