@@ -84,9 +84,7 @@ class Choosing:
             (
                 (name, value)
                 for each in self._app.newsletters
-                for name, values in written(
-                    taken.get(each.slug, USUAL), f"{each.slug}.", asked.now.date()
-                ).items()
+                for name, values in written(taken.get(each.slug, USUAL), f"{each.slug}.", asked.now.date()).items()
                 for value in values
             ),
         )

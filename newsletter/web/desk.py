@@ -52,7 +52,9 @@ class Desk:
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
-    def route(self, path: str, *, get: Handler | None = None, post: Handler | None = None, one_click: bool = False) -> Route:
+    def route(
+        self, path: str, *, get: Handler | None = None, post: Handler | None = None, one_click: bool = False
+    ) -> Route:
         """A path with what answers a GET, which changes nothing, and a POST. `one_click`: its form may be of no type."""
         methods = [name for name, handler in (("GET", get), ("POST", post)) if handler is not None]
 
@@ -85,7 +87,7 @@ class Desk:
     # -- answers ------------------------------------------------------------------------------------------------------
 
     def page(
-        self, template: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, **context: Any
+        self, template: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, /, **context: Any
     ) -> Response:
         """A page of a template, which knows the `site` and whether sign-up is `open`."""
         app = self.app

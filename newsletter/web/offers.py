@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from newsletter.app import App
-from newsletter.model import Topic
 from newsletter.web.wishes import Offer
 
 MOST_TOPICS = 40  #: those with the most articles; more than anybody wants to read through

@@ -73,13 +73,17 @@ def private(html: str = "", *, secure: bool = True) -> dict[str, str]:
     `secure`: the site is reached by TLS, and by nothing else from now on.
     """
     strict = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
-    return security(html) | strict | {
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Robots-Tag": "noindex",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
+    return (
+        security(html)
+        | strict
+        | {
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Robots-Tag": "noindex",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+    )
 
 
 def _sha256(style: str) -> str:

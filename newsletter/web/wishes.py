@@ -45,7 +45,18 @@ class Offer:
 @cache
 def zones() -> tuple[str, ...]:
     """The time zones to choose from: those that are called by a place."""
-    areas = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+    areas = (
+        "Africa",
+        "America",
+        "Antarctica",
+        "Arctic",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    )
     return tuple(sorted(name for name in available_timezones() if name.startswith(tuple(f"{area}/" for area in areas))))
 
 
