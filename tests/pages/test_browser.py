@@ -21,8 +21,8 @@ KINDS = every_kind()
 HOSTILE_PAGES = hostile_pages()
 HOSTILE_LIST, HOSTILE_TITLES = hostile_list()
 ANSWERS = {
-    "unsubscribe": TEMPLATES.render("web/unsubscribe.html", site=SITE, newsletter={"title": "Daily"}, done=False),
-    "unsubscribed": TEMPLATES.render("web/unsubscribe.html", site=SITE, newsletter={"title": "Daily"}, done=True),
+    "unsubscribe": TEMPLATES.render("web/unsubscribe.html", site=SITE, newsletter={"title": "Daily"}, token="t", done=False),
+    "unsubscribed": TEMPLATES.render("web/unsubscribe.html", site=SITE, newsletter={"title": "Daily", "slug": "daily"}, token="t", done=True),
     "unknown": TEMPLATES.render("web/link_unknown.html", site=SITE),
 }
 PAGES = KINDS | ANSWERS | {path: page for path, (page, _) in HOSTILE_PAGES.items()} | {"hostile-list/": HOSTILE_LIST}
