@@ -88,11 +88,11 @@ def test_everything_can_be_changed_and_is_said_in_words(site: Site, home: Househ
 
 
 def test_one_save_leaves_one_newsletter_and_begins_another(site: Site, home: Household, reader: str) -> None:
-    answer = home.post(site.preferences_link(reader), [("newsletters", "caregivers")])
+    answer = home.post(site.preferences_link(reader), [("newsletters", "caregiver-weekly")])
     assert answer.status == 200
     assert "MS Research Daily does not come to you." in told(answer)
     states = {slug: state for slug, (state, _) in site.wanted(reader).items()}
-    assert states == {"daily": "unsubscribed", "caregivers": "confirmed"}
+    assert states == {"daily": "unsubscribed", "caregiver-weekly": "confirmed"}
     assert home.post(site.preferences_link(reader), []).status == 200, "leaving all is one save, too"
     assert {state for state, _ in site.wanted(reader).values()} == {"unsubscribed"}
 
@@ -114,7 +114,7 @@ def test_one_save_leaves_one_newsletter_and_begins_another(site: Site, home: Hou
     ],
 )
 def test_what_cannot_be_saved_changes_nothing(site: Site, home: Household, reader: str, name: str, value: str) -> None:
-    answer = home.post(site.preferences_link(reader), [("newsletters", "caregivers"), ("newsletters", "daily"), (name, value)])
+    answer = home.post(site.preferences_link(reader), [("newsletters", "caregiver-weekly"), ("newsletters", "daily"), (name, value)])
     assert answer.status == 422
     assert f'href="#{name}"' in answer.body.decode()
     assert site.wanted(reader) == {"daily": ("confirmed", Preferences())}

@@ -121,6 +121,7 @@ def test_what_is_wrong_is_said_beside_its_field_and_above_and_what_was_typed_sta
     ],
 )
 def test_what_is_no_address_is_sent_nothing(site: Site, home: Household, address: str) -> None:
+    site.app.readers.answer(site.now())
     assert home.sign_up(address).status == 422
     assert site.app.readers.answer(site.now()) == {}
 
