@@ -45,6 +45,7 @@ from newsletter.model import (
     SourceRun,
     Subscriber,
     Subscription,
+    Topic,
 )
 from newsletter.model.incoming import BounceCount
 from newsletter.pages import REQUIRED_TEMPLATES as PAGE_TEMPLATES
@@ -72,6 +73,7 @@ from newsletter.store.ticks import Ticks
 from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
+from newsletter.words import named_languages
 
 _CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
 _OPENS_NOTHING = "a-preview-opens-nothing"
@@ -233,6 +235,15 @@ class App:
         if article is None:
             raise UsageError(f'no article "{slug}"; `newsletter articles list` shows all')
         return article
+
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics that have a page, by slug."""
+        return Topics(self._database).with_articles(self.config.feeds.topic_articles)
+
+    def languages(self) -> tuple[tuple[str, str], ...]:
+        """The languages of our words, each as its tag and its own name, that of the site first; empty if it is the one."""
+        own = Path(self.config.paths.templates) if self.config.paths.templates else None
+        return named_languages(self.config.site.language, own)
 
     # -- publish ------------------------------------------------------------------------------------------------------
 

@@ -360,7 +360,7 @@ class Config(_Part):
 
     def published_by(self) -> Site:
         told = self.site.model_dump()
-        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()}))
+        return Site(**(told | {"tag_date": self.site.tag_date.isoformat(), "sign_up": self.subscribe.open}))
 
     @property
     def mail_domain(self) -> str:

@@ -57,6 +57,7 @@ class Site:
     tag_date: str
     description: str = ""
     privacy_url: str = ""
+    sign_up: bool = False  #: whether people can sign up on the page `subscribe`
 
     def url(self, path: str = "") -> str:
         return f"{self.base_url}/{path}"
