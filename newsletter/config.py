@@ -328,6 +328,7 @@ class WebConfig(_Part):
         min_length=1,
         description="a file of mode 0600; `newsletter password` makes it",
     )
+    search: bool = Field(default=True, description="true or false")
 
 
 class Config(_Part):
@@ -350,7 +351,7 @@ class Config(_Part):
 
     def published_by(self) -> Site:
         told = self.site.model_dump()
-        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()}))
+        return Site(**(told | {"tag_date": self.site.tag_date.isoformat(), "search": self.web.search}))
 
     @property
     def mail_domain(self) -> str:

@@ -42,6 +42,7 @@ from newsletter.model import (
     SourceRun,
     Subscriber,
     Subscription,
+    Topic,
 )
 from newsletter.model.incoming import BounceCount
 from newsletter.pages import REQUIRED_TEMPLATES as PAGE_TEMPLATES
@@ -63,6 +64,7 @@ from newsletter.store.neighbours import Neighbours
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.related import RelatedIndex
+from newsletter.store.search import Search
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
@@ -126,6 +128,7 @@ class App:
         self._related = RelatedIndex(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
+        self.search = Search(database)
         self.limits = Limits(database, tokens.allowance_key)
         self.incoming = Incoming(config, database, tokens)
         self.delivery = Delivery(
@@ -221,6 +224,10 @@ class App:
             raise UsageError(f'no article "{slug}"; `newsletter articles list` shows all')
         return article
 
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics that have a page, by slug."""
+        return Topics(self._database).with_articles(self.config.feeds.topic_articles)
+
     # -- publish ------------------------------------------------------------------------------------------------------
 
     def plan(self, now: datetime) -> tuple[Draft, ...]:
@@ -239,6 +246,7 @@ class App:
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
         results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
+        self.search.catch_up(now)  # after the pages, so that what is found can be read
         self._ticks.record(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 

@@ -42,7 +42,10 @@ class Edition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Who publishes, and the addresses of everything that is published. `base_url` ends without a slash."""
+    """Who publishes, and the addresses of everything that is published. `base_url` ends without a slash.
+
+    `search`: there is a page at `search`, which the process answers.
+    """
 
     base_url: str
     title: str
@@ -53,6 +56,7 @@ class Site:
     tag_authority: str
     tag_date: str
     description: str = ""
+    search: bool = False
 
     def url(self, path: str = "") -> str:
         return f"{self.base_url}/{path}"

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from newsletter.app import App
 from newsletter.errors import TokenError
-from newsletter.web import policy
+from newsletter.web import policy, search
 from newsletter.web.static import Files
 
 _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
@@ -37,7 +37,7 @@ def web_app(app: App, now: Callable[[], datetime]) -> ASGIApp:
 
 
 def _is_dynamic(path: str) -> bool:
-    return path == "/healthz" or path.startswith("/unsubscribe/")
+    return path in {"/healthz", "/search"} or path.startswith("/unsubscribe/")
 
 
 def _dynamic(app: App, now: Callable[[], datetime]) -> Starlette:
@@ -51,6 +51,7 @@ def _dynamic(app: App, now: Callable[[], datetime]) -> Starlette:
         routes=[
             Route("/healthz", healthz),
             Route("/unsubscribe/{token}", unsubscribe, methods=["GET", "POST"]),
+            *search.routes(app, now),
         ]
     )
     # A redirect would repeat the Host that a stranger sent, and with it our token.
