@@ -309,6 +309,13 @@ class BouncesConfig(_Part):
     imap: ImapConfig | None = Field(None, description="a table")
 
 
+class SubscribeConfig(_Part):
+    open: bool = Field(default=True, description="true or false")
+    most_an_hour: int = Field(300, ge=1, le=1_000_000, description="a number of emails from 1 to 1000000")
+    welcome: bool = Field(default=True, description="true or false")
+    goodbye: bool = Field(default=False, description="true or false")
+
+
 class FeedsConfig(_Part):
     hub: FeedAddress | None = Field(None, description="the address of a WebSub hub that is told of what is new")
     topic_articles: int = Field(2, ge=1, le=1000, description="a number of articles from 1 to 1000")
@@ -346,6 +353,7 @@ class Config(_Part):
     )
     delivery: DeliveryConfig = Field(default_factory=DeliveryConfig, description="a table")
     bounces: BouncesConfig = Field(default_factory=BouncesConfig, description="a table")
+    subscribe: SubscribeConfig = Field(default_factory=SubscribeConfig, description="a table")
     feeds: FeedsConfig = Field(default_factory=FeedsConfig, description="a table")
     web: WebConfig = Field(default_factory=WebConfig, description="a table")
 

@@ -186,6 +186,7 @@ def test_a_note_is_shown_as_it_would_be_sent_with_its_subject(shown: Workshop, a
         unsubscribe_token=_token(first),
         date=first["Date"].datetime,
         confirm_token="a-preview-confirms-nothing",
+        preferences_token="a-preview-opens-nothing",
     )
     for kind in NoteKind:
         mailing = compile_note(kind, newsletter, app.site, app.templates, editions=Edition)
@@ -461,9 +462,9 @@ def test_the_unsubscribe_link_of_a_test_does_no_harm(sending: Workshop) -> None:
     before = _dump(sending)
     app = open_app(load(sending.folder / "config.toml"))
     try:
-        assert app.subscription_of(_token(message)).slug == "caregiver-weekly", "the page can be looked at"
+        assert app.readers.newsletter_of(_token(message)).slug == "caregiver-weekly", "the page can be looked at"
         with pytest.raises(TokenError):
-            app.unsubscribe(_token(message), message["Date"].datetime)
+            app.readers.unsubscribe(_token(message), message["Date"].datetime)
     finally:
         app.close()
     assert _dump(sending) == before

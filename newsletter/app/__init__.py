@@ -17,6 +17,7 @@ from typing import BinaryIO
 from newsletter import __version__, subscribe
 from newsletter.app.bounces import Incoming
 from newsletter.app.delivery import Delivery, database_path
+from newsletter.app.readers import Readers
 from newsletter.config import Config, SourceConfig, read_secrets
 from newsletter.digest import arrange
 from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError, UsageError
@@ -71,8 +72,10 @@ from newsletter.store.ticks import Ticks
 from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
+from newsletter.words import named_languages
 
 _CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
+_OPENS_NOTHING = "a-preview-opens-nothing"
 _COMPLETION = "completion"  # the step that completes articles by files of studies and topics, in table `progress`
 
 
@@ -137,6 +140,15 @@ class App:
             newsletters=self.newsletters,
             tokens=tokens,
             database=database,
+        )
+        self.readers = Readers(
+            config=config,
+            site=self.site,
+            newsletters=self.newsletters,
+            tokens=tokens,
+            database=database,
+            templates=self.templates,
+            delivery=self.delivery,
         )
         self._ticks = Ticks(database)
         self._runs = SourceRuns(database)
@@ -227,6 +239,11 @@ class App:
     def topics(self) -> tuple[Topic, ...]:
         """The topics that have a page, by slug."""
         return Topics(self._database).with_articles(self.config.feeds.topic_articles)
+
+    def languages(self) -> tuple[tuple[str, str], ...]:
+        """The languages of our words, each as its tag and its own name, that of the site first; empty if it is the one."""
+        own = Path(self.config.paths.templates) if self.config.paths.templates else None
+        return named_languages(self.config.site.language, own)
 
     # -- publish ------------------------------------------------------------------------------------------------------
 
@@ -393,6 +410,7 @@ class App:
             unsubscribe_token=self.tokens.unsubscribe(newsletter, reader.id),
             date=date,
             confirm_token=_CONFIRMS_NOTHING,
+            preferences_token=_OPENS_NOTHING,
         )
 
     def proofs(self, slug: str, period: str | None, now: datetime) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
@@ -425,19 +443,6 @@ class App:
 
     def subscribers(self, newsletter: str | None = None) -> tuple[Subscription, ...]:
         return self._subscribers.list(newsletter)
-
-    def remove_subscriber(self, address: str) -> bool:
-        return self._subscribers.remove(address)
-
-    def unsubscribe(self, token: str, now: datetime) -> Newsletter:
-        """End the subscription that a link names. Raises TokenError for a link that is not ours."""
-        named = self.tokens.read_unsubscribe(token)
-        subscribe.unsubscribe(self._subscribers, named.subscriber_id, named.newsletter, now)
-        return self._newsletter(named.newsletter)
-
-    def subscription_of(self, token: str) -> Newsletter:
-        """Which newsletter a link is about. Changes nothing. Raises TokenError."""
-        return self._newsletter(self.tokens.read_unsubscribe(token).newsletter)
 
     # -- status -------------------------------------------------------------------------------------------------------
 

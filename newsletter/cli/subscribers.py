@@ -67,7 +67,7 @@ def subscribers_list(config_path: Path, as_json: bool, newsletter: str | None) -
 def subscribers_remove(config_path: Path, as_json: bool, address: str) -> None:
     """Delete a person and every subscription of theirs."""
     with opened(config_path) as app:
-        removed = app.remove_subscriber(address)
+        removed = app.readers.forget(address)
     if as_json:
         print_json({"removed": removed})
     else:

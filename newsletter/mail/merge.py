@@ -18,6 +18,7 @@ from newsletter.mail.fields import (
     CONFIRM_LINK,
     DATE,
     MESSAGE_ID,
+    PREFERENCES_LINK,
     SLOTS,
     TO,
     UNSUBSCRIBE,
@@ -44,7 +45,7 @@ _MAILINGS, _CHOICES = 8, 256  #: how many are kept at hand; a choice is as large
 class Addressee:
     """Whom a message is for, and what is theirs alone. `date` is aware; it is when the message was first made.
 
-    `confirm_token` is for emails that ask for a confirmation.
+    `confirm_token` is for emails that ask for a confirmation, `preferences_token` for those that lead to preferences.
     """
 
     subscriber: Subscriber
@@ -52,6 +53,7 @@ class Addressee:
     unsubscribe_token: str
     date: datetime
     confirm_token: str = ""
+    preferences_token: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +120,13 @@ def values_of(addressee: Addressee, site: Site) -> dict[str, bytes]:
         UNSUBSCRIBE_TOKEN.name: token.encode(),
         UNSUBSCRIBE_LINK.name: quoted_printable_value(url),
     }
-    if addressee.confirm_token:
-        confirm = f"{_path(site.base_url, 'confirm')}{_checked(addressee.confirm_token, 'confirm')}"
-        values[CONFIRM_LINK.name] = quoted_printable_value(confirm)
+    more = (
+        ("confirm", CONFIRM_LINK, addressee.confirm_token),
+        ("preferences", PREFERENCES_LINK, addressee.preferences_token),
+    )
+    for kind, slot, told in more:
+        if told:
+            values[slot.name] = quoted_printable_value(f"{_path(site.base_url, kind)}{_checked(told, kind)}")
     return values
 
 

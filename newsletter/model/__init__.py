@@ -72,6 +72,8 @@ from newsletter.model.feeds import (
     PublishedEntry,
     Tombstone,
 )
+from newsletter.model.notes import NewNote, NoteClaim, NoteKind, NoteOutcome
+from newsletter.model.requests import Answer, Asked, Known
 from newsletter.model.subscribers import (
     USUAL,
     Choice,
@@ -87,9 +89,11 @@ __all__ = [
     "EVERYTHING",
     "USUAL",
     "Accepted",
+    "Answer",
     "ArchiveCut",
     "ArchiveDocument",
     "Article",
+    "Asked",
     "Audience",
     "Cadence",
     "CatchUp",
@@ -116,12 +120,17 @@ __all__ = [
     "FeedUpdate",
     "IssueDate",
     "Item",
+    "Known",
     "Link",
     "Mailing",
     "Message",
     "NewDelivery",
     "NewDigest",
+    "NewNote",
     "Newsletter",
+    "NoteClaim",
+    "NoteKind",
+    "NoteOutcome",
     "Notice",
     "NoticeItem",
     "Origin",

@@ -30,7 +30,6 @@ from newsletter.web.network import network_of
 
 SEARCHES, WITHIN = 30, timedelta(minutes=1)  #: from one network
 
-_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 _PAGES = MOST // PAGE_SIZE
 
 
@@ -73,7 +72,9 @@ def _answer(app: App, request: Request, now: datetime) -> Response:
         _count(app, network_of(request, app.config.web.proxies), now)
     found = app.search.find(asked, wanted.topic, wanted.page, now)
     html = search_page(wanted, asked, found, app.topics(), app.site, app.templates)
-    return Response(html, headers=_PRIVATE | policy.security(html), media_type="text/html")
+    return Response(
+        html, headers=policy.private(html, secure=app.site.base_url.startswith("https://")), media_type="text/html"
+    )
 
 
 def wanted_of(query: Mapping[str, str]) -> Wanted:

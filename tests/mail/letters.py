@@ -39,6 +39,7 @@ from newsletter.templating import Templates
 SITE = make_site()
 TEMPLATES = Templates()
 TOKEN = "caregiver-weekly.s7f3kq2m.Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6"
+PREFERENCES_TOKEN = "s7f3kq2m.awAaIA.cHJlZmVyZW5jZXNwcmVmZXJlbmNlc3ByZWZlcmVuY2Vz"
 ADVICE = ("Caregivers can help by walking along.",)
 CAVEAT = ("The study was small and lasted three months only.",)
 
@@ -153,6 +154,7 @@ def make_addressee(address: str = "reader@example.org", name: str = "", token: s
         unsubscribe_token=token,
         date=datetime(2026, 11, 16, 6, tzinfo=UTC),
         confirm_token=f"confirm.{token}",
+        preferences_token=PREFERENCES_TOKEN,
     )
 
 

@@ -69,7 +69,7 @@ def content_flaws(
         yield from _way_out_flaws(edition, expected)
         yield from _sentence_flaws(edition, words, expected)
         if expected is not None:
-            yield from _confirm_flaws(edition, expected)
+            yield from _action_flaws(edition, expected)
             yield from _sender_flaws(edition, expected)
             if expected.digest is not None:
                 yield from _article_flaws(edition, expected, expected.digest)
@@ -137,13 +137,17 @@ def _way_out_flaws(edition: _Edition, expected: Expected | None) -> Iterator[Fla
         yield Flaw("M-UNSUBSCRIBE", f"footer of the {edition.name}", "there is no unsubscribe link")
 
 
-def _confirm_flaws(edition: _Edition, expected: Expected) -> Iterator[Flaw]:
-    """A confirmation has its link, and no other email has one of that kind."""
-    confirming = [link for link in edition.links if link.startswith(expected.site.url("confirm/"))]
-    right = [expected.confirm_url] if expected.confirm_url else []
-    if confirming != right:
-        told = ", ".join(quoted(link, 100) for link in sorted(confirming)) or "no such link"
-        yield Flaw("M-CONFIRM", edition.name, f"there is {told}")
+def _action_flaws(edition: _Edition, expected: Expected) -> Iterator[Flaw]:
+    """A note has the link that it is for, and no other email has one of that kind."""
+    kinds = (
+        ("M-CONFIRM", "confirm/", expected.confirm_url),
+        ("M-PREFERENCES", "preferences/", expected.preferences_url),
+    )
+    for code, path, url in kinds:
+        there = [link for link in edition.links if link.startswith(expected.site.url(path))]
+        if there != ([url] if url else []):
+            told = ", ".join(quoted(link, 100) for link in sorted(there)) or "no such link"
+            yield Flaw(code, edition.name, f"there is {told}")
 
 
 def _sentence_flaws(edition: _Edition, words: _Words | None, expected: Expected | None) -> Iterator[Flaw]:
