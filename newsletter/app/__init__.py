@@ -59,6 +59,7 @@ from newsletter.store.database import Database, open_database
 from newsletter.store.digests import Digests, RecordedDigest
 from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
+from newsletter.store.figures import Figures
 from newsletter.store.limits import Limits
 from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
@@ -132,6 +133,7 @@ class App:
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
         self.search = Search(database)
+        self.figures = Figures(database)
         self.limits = Limits(database, tokens.allowance_key)
         self.incoming = Incoming(config, database, tokens)
         self.delivery = Delivery(
