@@ -359,7 +359,8 @@ class Config(_Part):
 
     def published_by(self) -> Site:
         told = self.site.model_dump()
-        return Site(**(told | {"tag_date": self.site.tag_date.isoformat(), "search": self.web.search}))
+        added = {"sign_up": self.subscribe.open, "search": self.web.search}
+        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()} | added))
 
     @property
     def mail_domain(self) -> str:

@@ -68,6 +68,11 @@ def is_mailbox(address: str) -> bool:
     return _ADDRESS.fullmatch(address) is not None and not address.endswith((".", "-"))
 
 
+def is_name(name: str) -> bool:
+    """Whether it can stand in a header, and is no longer than a name is."""
+    return _UNSAFE.search(name) is None and len(name) <= _LONGEST_NAME
+
+
 def mailbox_of(address: str) -> str:
     """The one mailbox that many spellings mean, for limits alone: mail goes to the address as its owner wrote it."""
     local, _, domain = unicodedata.normalize("NFKC", address.strip()).casefold().rpartition("@")
@@ -169,7 +174,7 @@ def new_subscription(
     """
     if not is_mailbox(address):
         raise UsageError("the address is not one mailbox such as name@example.org")
-    if _UNSAFE.search(name) or len(name) > _LONGEST_NAME:
+    if not is_name(name):
         raise UsageError(f"the name has a control character or more than {_LONGEST_NAME} characters")
     if newsletter not in newsletters:
         raise UsageError(f'no newsletter "{newsletter}"; there are: {", ".join(sorted(newsletters))}')

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from threading import Event
 from typing import Any
 
 from newsletter import subscribe
 from newsletter.app.delivery import Delivery
+from newsletter.app.rosters import Entry, Refusal, Roster
 from newsletter.config import Config
 from newsletter.errors import FormError, MailError, NewsletterError, TokenError, TransportError
 from newsletter.mail import wording
@@ -37,6 +39,7 @@ from newsletter.model import (
     Subscription,
     SubscriptionState,
 )
+from newsletter.store.arrivals import Arrival, Arrivals
 from newsletter.store.database import Database
 from newsletter.store.notes import Notes, NoteTerms
 from newsletter.store.persons import Persons
@@ -46,7 +49,13 @@ from newsletter.templating import Templates
 from newsletter.tokens import CONFIRMATION_LIFE, Tokens, confirmation_hash, new_confirmation
 from newsletter.transports.base import Transport
 
+LINES_TOLD = 2000  #: so many lines of a file are entered in one transaction
+
 _AT_ONCE = 200  #: so many requests are answered in one transaction
+_NOT_BROUGHT = {
+    Arrival.LEFT: "a consent that is newer than the day on which they left",
+    Arrival.SUPPRESSED: "an address that may be mailed; this one bounced, complained or asked for it",
+}
 _GONE = "this link belongs to nobody; the address may have been deleted"
 _CHOSEN = "Chosen on the page of preferences, which was opened by a link in a mail to this address."
 
@@ -57,6 +66,14 @@ class Person:
 
     subscriber: Subscriber
     subscriptions: Mapping[str, Subscription]
+
+
+@dataclass(slots=True)
+class TakenIn:
+    """What an import did. `counts` are of subscriptions: `added`, `renewed`, `there`; and of lines: `other-newsletters`."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    refused: list[Refusal] = field(default_factory=list)
 
 
 class Readers:
@@ -83,6 +100,7 @@ class Readers:
         self._requests = Requests(database)
         self._notes = Notes(database)
         self._persons = Persons(database)
+        self._arrivals = Arrivals(database)
         self._mailings: dict[tuple[object, ...], Mailing] = {}
 
     @property
@@ -252,13 +270,47 @@ class Readers:
         """Delete a person and all that is theirs; False where there was nobody. A suppression stays."""
         return self._persons.erase(address, (self._mailbox_key(address), self._preferences_scope(address)))
 
-    def suppress(self, address: str, now: datetime) -> None:
-        """Never mail this address again."""
-        self._subscribers.suppress(self._tokens.address_key(address), "operator", now)
+    def suppress(self, address: str, now: datetime, reason: str = "operator") -> None:
+        """Never mail this address again. The first reason stays."""
+        self._subscribers.suppress(self._tokens.address_key(address), reason, now)
 
     def unsuppress(self, address: str) -> bool:
         """Let this address be mailed again; False where it was not suppressed."""
         return self._subscribers.unsuppress(self._tokens.address_key(address))
+
+    def take_in(
+        self, roster: Roster, now: datetime, *, dry_run: bool = False, told: Callable[[], None] = lambda: None
+    ) -> TakenIn:
+        """Enter the subscriptions of a file; with `dry_run`, say what would become of them.
+
+        Nobody is brought back who has left since they agreed, nor anybody whose address is suppressed. `told` is called
+        after each `LINES_TOLD` lines.
+        """
+        report = TakenIn()
+        lines = iter(roster.lines)
+        while batch := list(islice(lines, LINES_TOLD)):
+            report.refused += [each for each in batch if isinstance(each, Refusal)]
+            self._take_in([each for each in batch if isinstance(each, Entry)], report, now, dry_run=dry_run)
+            told()
+        return report
+
+    def _take_in(self, entries: Sequence[Entry], report: TakenIn, now: datetime, *, dry_run: bool) -> None:
+        wanted = [(entry, each) for entry in entries for each in entry.subscriptions]
+        report.counts += Counter({"other-newsletters": sum(not entry.subscriptions for entry in entries)})
+        subscriptions = [each for _, each in wanted]
+        key = self._tokens.address_key
+        arrivals = (
+            self._arrivals.judge(subscriptions, key) if dry_run else self._arrivals.bring(subscriptions, key, now)
+        )
+        for (entry, each), arrival in zip(wanted, arrivals, strict=True):
+            if arrival in _NOT_BROUGHT:
+                report.refused.append(_not_brought(entry, each, arrival))
+            else:
+                report.counts[arrival.value] += 1
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every subscription with its person, as `rosters.write_roster` takes them."""
+        return self._arrivals.rows()
 
     def _mailbox_key(self, address: str) -> str:
         return self._tokens.address_key(subscribe.mailbox_of(address))
@@ -347,3 +399,14 @@ class Readers:
                 named = replace(named, cadence=wanted.cadence)
             self._mailings[key] = compile_note(kind, named, self._site, templates, editions=(wanted.edition,))
         return self._mailings[key]
+
+
+def _not_brought(entry: Entry, wanted: Subscription, arrival: Arrival) -> Refusal:
+    left = arrival is Arrival.LEFT
+    return Refusal(
+        line=entry.line,
+        column="consent_at" if left else "address",
+        found=wanted.consent.at.isoformat() if left else wanted.subscriber.address,
+        right=_NOT_BROUGHT[arrival],
+        cells=entry.cells,
+    )

@@ -42,10 +42,7 @@ class Edition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Who publishes, and the addresses of everything that is published. `base_url` ends without a slash.
-
-    `search`: there is a page at `search`, which the process answers.
-    """
+    """Who publishes, and the addresses of everything that is published. `base_url` ends without a slash."""
 
     base_url: str
     title: str
@@ -56,7 +53,8 @@ class Site:
     tag_authority: str
     tag_date: str
     description: str = ""
-    search: bool = False
+    sign_up: bool = False  #: whether people can sign up on the page `subscribe`
+    search: bool = False  #: whether there is a page `search`
 
     def url(self, path: str = "") -> str:
         return f"{self.base_url}/{path}"

@@ -89,9 +89,9 @@ class Desk:
     def page(
         self, template: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None, /, **context: Any
     ) -> Response:
-        """A page of a template, which knows the `site` and whether sign-up is `open`."""
+        """A page of a template, which knows the `site`."""
         app = self.app
-        html = app.templates.render(f"web/{template}", site=app.site, sign_up=app.readers.open, **context)
+        html = app.templates.render(f"web/{template}", site=app.site, **context)
         return Response(html, status, policy.private(html, secure=self._secure) | dict(headers or {}), "text/html")
 
     def refused(self, status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -38,6 +38,7 @@ from newsletter.model import (
     SourceRun,
     Terms,
 )
+from newsletter.store.arrivals import Arrivals
 from newsletter.store.articles import Articles
 from newsletter.store.control import Control
 from newsletter.store.database import Database, open_database
@@ -131,6 +132,8 @@ READS: dict[str, Callable[[Database], object]] = {
     "Subscribers.subscription": lambda database: Subscribers(database).subscription("id", "weekly"),
     "Subscribers.person": lambda database: Subscribers(database).person("id"),
     "Subscribers.subscriptions": lambda database: Subscribers(database).subscriptions("id"),
+    "Arrivals.judge": lambda database: Arrivals(database).judge([make_subscription()], key_of),
+    "Arrivals.rows": lambda database: list(Arrivals(database).rows()),
     "Persons.everything": lambda database: Persons(database).everything("ann@example.org", "mailbox", "key"),
     "Requests.find": lambda database: Requests(database).find("hash", NOW),
     "Notes.due": lambda database: Notes(database).due(NOW),
@@ -197,6 +200,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Digests.close_finished": lambda database: Digests(database).close_finished(),
     "Subscribers.add": lambda database: Subscribers(database).add(make_subscription()),
     "Subscribers.unsubscribe": lambda database: Subscribers(database).unsubscribe("id", "weekly", NOW),
+    "Arrivals.bring": lambda database: Arrivals(database).bring([make_subscription()], key_of, NOW),
     "Subscribers.settle": lambda database: Subscribers(database).settle("id", [], ["weekly"], NOW),
     "Subscribers.unsuppress": lambda database: Subscribers(database).unsuppress("key"),
     "Requests.add": lambda database: Requests(database).add(make_request(), "mailbox"),
@@ -256,7 +260,20 @@ def _refusals(calls: dict[str, Callable[[Database], object]], database: Database
 def test_every_public_method_is_listed_here() -> None:
     stores = (
         *(Articles, Topics, Listings, Neighbours, RelatedIndex, Duplicates, Quarantine, SourceRuns),
-        *(Digests, Feeds, Subscribers, Requests, Notes, Persons, Deliveries, Pauses, Control, Ticks, Progress),
+        *(
+            Digests,
+            Feeds,
+            Subscribers,
+            Arrivals,
+            Requests,
+            Notes,
+            Persons,
+            Deliveries,
+            Pauses,
+            Control,
+            Ticks,
+            Progress,
+        ),
     )
     methods = {f"{store.__name__}.{name}" for store in stores for name in vars(store) if not name.startswith("_")}
     assert methods == set(EVERY)
