@@ -337,6 +337,7 @@ class WebConfig(_Part):
         min_length=1,
         description="a file of mode 0600; `newsletter password` makes it",
     )
+    search: bool = Field(default=True, description="true or false")
 
 
 class Config(_Part):
@@ -360,7 +361,8 @@ class Config(_Part):
 
     def published_by(self) -> Site:
         told = self.site.model_dump()
-        return Site(**(told | {"tag_date": self.site.tag_date.isoformat(), "sign_up": self.subscribe.open}))
+        added = {"sign_up": self.subscribe.open, "search": self.web.search}
+        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()} | added))
 
     @property
     def mail_domain(self) -> str:

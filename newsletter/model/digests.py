@@ -58,6 +58,7 @@ class Site:
     description: str = ""
     privacy_url: str = ""
     sign_up: bool = False  #: whether people can sign up on the page `subscribe`
+    search: bool = False  #: whether there is a page `search`
 
     def url(self, path: str = "") -> str:
         return f"{self.base_url}/{path}"
