@@ -44,6 +44,8 @@ from newsletter.pacing import Pace, complains, slow
 from newsletter.waits import Apart, Course, Shared
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
+_MAILINGS_KEPT = 8  #: at hand
+
 AMBIGUOUS_WAIT = timedelta(minutes=15)
 RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay has refused us
 DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after it has refused us for its policy
@@ -52,15 +54,12 @@ DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after 
 DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
 
-_MAILINGS = 4  #: how many are kept at hand
-
-
 class Ledger(Protocol):
     def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange: ...
 
 
 class Mailings(Protocol):
-    def mailing(self, digest_id: int) -> Mailing: ...
+    def mailing(self, digest_id: int, form: str) -> Mailing: ...
     def close_finished(self) -> int: ...
 
 
@@ -130,7 +129,7 @@ class Clerk:
         self._terms = Terms(owner=owner, lease=post.lease, address_key=post.address_key, hold=post.hold)
         self._closed = post.closed
         self._clock = clock
-        self._at_hand: dict[int, Mailing] = {}
+        self._at_hand: dict[tuple[int, str], Mailing] = {}
 
     def exchange(self, turns: Sequence[Turn]) -> Sequence[Claim | None]:
         """Take the results of several senders and give the next delivery to each that wants one, in one commit.
@@ -144,13 +143,14 @@ class Clerk:
         claims = iter(exchange.claims)
         return [next(claims, None) if turn.more else None for turn in turns]
 
-    def mailing(self, digest_id: int) -> Mailing:
+    def mailing(self, digest_id: int, form: str) -> Mailing:
         """Most deliveries share it with the ones before. Raises StoreError."""
-        if digest_id not in self._at_hand:
-            if len(self._at_hand) == _MAILINGS:
+        key = digest_id, form
+        if key not in self._at_hand:
+            if len(self._at_hand) >= _MAILINGS_KEPT:
                 self._at_hand.clear()
-            self._at_hand[digest_id] = self._mailings.mailing(digest_id)
-        return self._at_hand[digest_id]
+            self._at_hand[key] = self._mailings.mailing(digest_id, form)
+        return self._at_hand[key]
 
 
 class Turn(NamedTuple):
@@ -216,7 +216,7 @@ class Sender:
     def _attempt(self, claim: Claim) -> Course[NewsletterError | None]:
         post = self._post
         try:
-            message = post.merge(self._clerk.mailing(claim.digest_id), claim)
+            message = post.merge(self._clerk.mailing(claim.digest_id, claim.form), claim)
             if post.sign is not None:
                 message = yield Apart(partial(post.sign, message), busy=True)
             yield from self._transport.sending(message)
@@ -254,7 +254,7 @@ def decide(
 def _not_made(claim: Claim, failure: NewsletterError, now: datetime) -> Verdict:
     """There is no message: nothing of the digest is for this recipient, or their address cannot stand in one."""
     if isinstance(failure, NothingToSend):
-        return Verdict(outcome=Outcome(state=DeliveryState.SUPPRESSED, kind="nothing-chosen"))
+        return Verdict(outcome=Outcome(state=DeliveryState.SKIPPED, kind="nothing-chosen"))
     if isinstance(failure, HeaderError):
         return Verdict(outcome=Outcome(state=DeliveryState.BOUNCED, kind="not-addressable"))
     return _digest_at_fault(claim, failure.message, now)

@@ -3,6 +3,7 @@
 NewsletterError                  what a user of the package may want to catch
 ├── ConfigError                  the operator's file or environment is not usable
 ├── UsageError                   a command was asked for something that does not exist
+│   └── FormError                what was filled in cannot be used, told by field
 ├── SourceError                  a whole source could not be read
 ├── MailboxError                 a mailbox of incoming mail could not be read
 ├── DocumentError                one document is not usable; the others go on
@@ -26,6 +27,7 @@ A class's docstring is the message when none is given.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -51,6 +53,17 @@ class ConfigError(NewsletterError):
 
 class UsageError(NewsletterError):
     """There is no such thing."""
+
+
+class FormError(UsageError):
+    """What was filled in cannot be used.
+
+    `problems`: field -> what to say of it, a text of the catalogue (`words.marked`).
+    """
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
+        super().__init__("; ".join(self.problems.values()))
 
 
 class SourceError(NewsletterError):

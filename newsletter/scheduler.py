@@ -1,5 +1,7 @@
 """The ticker: asks every so often what is due, and sends what is pending. The record decides, not the ticker.
 
+Notes have a job of their own: who signs up while a digest goes out does not wait until everybody has it.
+
 APScheduler only ticks. Its CronTrigger loses editions at the spring change of clocks and its defaults drop work
 silently, so nothing here hangs on a fire time: a tick that is late, doubled or missed changes nothing but the delay.
 """
@@ -25,7 +27,9 @@ _DRIFT = timedelta(seconds=2)
 
 
 class Ticker:
-    """What a tick does: take in, publish, and then send. Errors are told and survived; the next tick tries again."""
+    """What a tick does: take in, publish, and then send; and answer readers, beside it. Errors are told and survived; the
+    next tick tries again.
+    """
 
     def __init__(self, app: App, stop: Event) -> None:
         self._app = app
@@ -37,6 +41,16 @@ class Ticker:
         self._survive("ingest", self._ingest)
         self._survive("publish", self._publish)
         self._survive("bounces", self._take_in)
+
+    def write(self) -> None:
+        """Answer who has signed up, and send the notes that wait."""
+        self._survive("answer", self._answer)
+        self._survive("notes", self._send_notes)
+
+    def tick_and_write(self) -> None:
+        """Both, for a fleet, in which one machine ticks for all."""
+        self.tick()
+        self.write()
 
     def send(self) -> None:
         """Send what is pending."""
@@ -82,6 +96,18 @@ class Ticker:
         for domain, number in tally.domains.items():
             _log.warning("domain-complains", domain=domain, number=number)
 
+    def _answer(self) -> None:
+        counts = self._app.readers.answer(clock.now())
+        if counts:
+            _log.info("answered", **counts)
+        if counts["wait"]:
+            _log.warning("sign-up-braked", most_an_hour=self._app.config.subscribe.most_an_hour)
+
+    def _send_notes(self) -> None:
+        counts = self._app.readers.send_notes(clock.now, self._stop)
+        if counts:
+            _log.info("notes-sent", **{word.replace("-", "_"): number for word, number in counts.items()})
+
     def _deliver(self) -> None:
         if self._app.delivery.due(clock.now()):
             counts = self._app.delivery.send(clock.now, stop=self._stop, told=lambda _: None)
@@ -113,7 +139,9 @@ def _in_a_fleet(app: App, ticker: Ticker, stop: Event) -> Iterator[None]:
     except ImportError as error:
         raise ConfigError(f"store.url: PostgreSQL needs `pip install newsletter[postgres]` ({error.name})") from None
     url = app.config.store.url
-    work = procrastinate.Work(tick=ticker.tick, send=ticker.send_one_by_one, due=lambda: app.delivery.due(clock.now()))
+    work = procrastinate.Work(
+        tick=ticker.tick_and_write, send=ticker.send_one_by_one, due=lambda: app.delivery.due(clock.now())
+    )
     procrastinate.prepare(url)  # what is wrong with the database is raised here, not in a thread
     options = {"senders": app.config.delivery.senders, "stop": stop}
     worker = Thread(target=procrastinate.run, args=(url, work), kwargs=options, name="worker")
@@ -129,7 +157,7 @@ def _in_a_fleet(app: App, ticker: Ticker, stop: Event) -> Iterator[None]:
 def _alone(app: App, ticker: Ticker, stop: Event) -> Iterator[None]:
     every = timedelta(seconds=app.config.schedule.tick_seconds)
     scheduler = BackgroundScheduler(timezone=UTC)
-    for work in (ticker.tick, ticker.send):
+    for work in (ticker.tick, ticker.write, ticker.send):
         scheduler.add_job(
             work,
             "interval",

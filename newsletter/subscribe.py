@@ -1,26 +1,167 @@
-"""The fourth verb: who gets what, by consent, and out by one press."""
+"""The fourth verb: who gets what, by consent, and out by one press. Decisions alone; what they need is told to them."""
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
-from datetime import datetime
-from typing import Protocol
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from newsletter.errors import TokenError, UsageError
-from newsletter.model import Consent, Subscriber, Subscription, SubscriptionState
+from newsletter.errors import (
+    AmbiguousFailure,
+    FormError,
+    HeaderError,
+    NewsletterError,
+    PermanentFailure,
+    RelayFailure,
+    TransportError,
+    UsageError,
+)
+from newsletter.model import (
+    Answer,
+    Cadence,
+    Consent,
+    Known,
+    Newsletter,
+    NoteClaim,
+    NoteOutcome,
+    Preferences,
+    Request,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.words import marked
+
+MOST_CONFIRMATIONS = 3  #: so many confirmations an address gets that never says yes
+CONFIRMATION_GAP = timedelta(hours=24)  #: between two mails that somebody asked for with an address
+REQUEST_LIFE = timedelta(hours=48)  #: so long a request waits to be confirmed
+PREFERENCES_GAP = timedelta(hours=1)  #: between two notes with a link to preferences that a reader asks for
+
+#: How long a note waits after each attempt; somebody sits before the screen and waits for it.
+BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60, 120, 240))
+RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay has refused us
+
+BY_PREFERENCES = "preferences"  #: the source of a consent that was given on the page of preferences
 
 #: One mailbox (RFC 5321 4.1.2, without quoted local parts, which hardly anybody has and many programs get wrong).
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>,;:\"()\[\]\\\x00-\x20\x7f-\x9f]{1,253}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LONGEST_NAME = 200
+_DOTS_MEAN_NOTHING = frozenset({"gmail.com", "googlemail.com"})
+_SPEED = (Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
+#: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more.
+_DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+
+NO_ADDRESS = marked("Please write one whole email address, such as name@example.org.")
+NO_NEWSLETTER = marked("Please choose at least one newsletter.")
+NO_CONSENT = marked("Please tick the box: we may write to you only if you agree.")
 
 
-class SubscriberStore(Protocol):
-    def add(self, subscription: Subscription) -> bool: ...
-    def remove(self, address: str) -> bool: ...
-    def subscription(self, subscriber_id: str, newsletter: str) -> Subscription | None: ...
-    def unsubscribe(self, subscriber_id: str, newsletter: str, now: datetime) -> bool: ...
+# -- addresses --------------------------------------------------------------------------------------------------------
+
+
+def is_mailbox(address: str) -> bool:
+    """Whether it is exactly one address in a form that can be mailed."""
+    return _ADDRESS.fullmatch(address) is not None and not address.endswith((".", "-"))
+
+
+def is_name(name: str) -> bool:
+    """Whether it can stand in a header, and is no longer than a name is."""
+    return _UNSAFE.search(name) is None and len(name) <= _LONGEST_NAME
+
+
+def mailbox_of(address: str) -> str:
+    """The one mailbox that many spellings mean, for limits alone: mail goes to the address as its owner wrote it."""
+    local, _, domain = unicodedata.normalize("NFKC", address.strip()).casefold().rpartition("@")
+    local, domain = local.partition("+")[0], _in_ascii(domain.rstrip("."))
+    if domain in _DOTS_MEAN_NOTHING:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
+def _in_ascii(domain: str) -> str:
+    """A domain in the form that DNS knows (RFC 5890); as it is, where it has none."""
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        return domain
+
+
+# -- asking and confirming --------------------------------------------------------------------------------------------
+
+
+def new_request(
+    *,
+    address: str,
+    newsletters: Sequence[str],
+    preferences: Preferences,
+    consent: Consent,
+    known: Collection[str],
+) -> Request:
+    """What somebody asks for on the sign-up page; `known` are the newsletters that there are.
+
+    Raises FormError for the fields `address`, `newsletters` and `consent`.
+    """
+    address = address.strip()
+    wanted = tuple(dict.fromkeys(newsletters))
+    problems = {}
+    if not is_mailbox(address) or "." not in address.rpartition("@")[2]:
+        problems["address"] = NO_ADDRESS
+    if not wanted or not set(wanted) <= set(known):
+        problems["newsletters"] = NO_NEWSLETTER
+    if not consent.text.strip():
+        problems["consent"] = NO_CONSENT
+    if problems:
+        raise FormError(problems)
+    return Request(
+        id=secrets.token_hex(16), address=address, newsletters=wanted, preferences=preferences, consent=consent
+    )
+
+
+def answer(request: Request, known: Known, *, newsletters: Collection[str], braked: bool, now: datetime) -> Answer:
+    """What is done about a request. `braked`: as many mails were sent in this hour as an operator lets.
+
+    An address that bounced, complained or was erased for good gets nothing, and nobody gets a second mail within a day
+    because somebody asks with their address.
+    """
+    wanted = {slug for slug in request.newsletters if slug in newsletters}
+    if known.suppressed or not wanted:
+        return Answer.NOTHING
+    if known.asked is not None and now - known.asked.at < CONFIRMATION_GAP:
+        return Answer.NOTHING
+    reminds = wanted <= known.confirmed
+    if not reminds and known.asked is not None and known.asked.count >= MOST_CONFIRMATIONS:
+        return Answer.NOTHING
+    if braked:
+        return Answer.WAIT
+    return Answer.REMIND if reminds else Answer.CONFIRM
+
+
+def confirmed(request: Request, newsletters: Mapping[str, Newsletter], now: datetime) -> tuple[Subscription, ...]:
+    """The subscriptions that a confirmed request brings. The consent counts from the moment of its confirmation."""
+    person = Subscriber(id=secrets.token_hex(16), address=request.address)
+    return tuple(
+        Subscription(
+            subscriber=person,
+            newsletter=slug,
+            state=SubscriptionState.CONFIRMED,
+            consent=replace(request.consent, at=now),
+            preferences=fitting(request.preferences, newsletters[slug]),
+        )
+        for slug in request.newsletters
+        if slug in newsletters
+    )
+
+
+def fitting(preferences: Preferences, newsletter: Newsletter) -> Preferences:
+    """The preferences as this newsletter can heed them: it comes no more often than it is written."""
+    wanted = preferences.cadence
+    if wanted is not None and _SPEED.index(wanted) <= _SPEED.index(newsletter.cadence):
+        return replace(preferences, cadence=None)
+    return preferences
 
 
 def new_subscription(
@@ -31,10 +172,10 @@ def new_subscription(
     Raises UsageError for an address that is not exactly one mailbox, a name that could not stand in a header, or a
     newsletter that does not exist.
     """
-    if not _ADDRESS.fullmatch(address) or address.endswith((".", "-")):
+    if not is_mailbox(address):
         raise UsageError("the address is not one mailbox such as name@example.org")
-    if _UNSAFE.search(name) or len(name) > 200:
-        raise UsageError("the name has a control character or more than 200 characters")
+    if not is_name(name):
+        raise UsageError(f"the name has a control character or more than {_LONGEST_NAME} characters")
     if newsletter not in newsletters:
         raise UsageError(f'no newsletter "{newsletter}"; there are: {", ".join(sorted(newsletters))}')
     return Subscription(
@@ -45,8 +186,28 @@ def new_subscription(
     )
 
 
-def unsubscribe(store: SubscriberStore, subscriber_id: str, newsletter: str, now: datetime) -> None:
-    """End a subscription. Doing it twice is no error; raises TokenError where there never was one."""
-    if store.subscription(subscriber_id, newsletter) is None:
-        raise TokenError("this link belongs to no subscription; it may have been deleted")
-    store.unsubscribe(subscriber_id, newsletter, now)
+# -- notes ------------------------------------------------------------------------------------------------------------
+
+
+def outcome_of(note: NoteClaim, failure: NewsletterError | None, *, now: datetime, max_age: timedelta) -> NoteOutcome:
+    """What an attempt to send a note means. `failure` is a TransportError or a MailError."""
+    if failure is None:
+        return NoteOutcome(word="sent")
+    if isinstance(failure, HeaderError):
+        return NoteOutcome(word="not-addressable")
+    if isinstance(failure, PermanentFailure):
+        return NoteOutcome(word="refused", dead=failure.enhanced in _DEAD_ADDRESS)
+    if now - note.created_at >= (REQUEST_LIFE if note.of_request else max_age):
+        return NoteOutcome(word="expired")
+    return _again(note, failure, now)
+
+
+def _again(note: NoteClaim, failure: NewsletterError, now: datetime) -> NoteOutcome:
+    """When a note is tried again that did not leave."""
+    if isinstance(failure, RelayFailure):
+        return NoteOutcome(word="relay-refused", next_at=now + RELAY_WAIT, halt=True)
+    if not isinstance(failure, TransportError):
+        return NoteOutcome(word="not-made", next_at=now + RELAY_WAIT)
+    if failure.retry_at is not None and not isinstance(failure, AmbiguousFailure):
+        return NoteOutcome(word="no-relay", next_at=failure.retry_at, halt=True)
+    return NoteOutcome(word="deferred", next_at=now + BACK_OFF[min(note.attempts, len(BACK_OFF)) - 1])

@@ -10,15 +10,22 @@ import base64
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from itsdangerous import BadData, BadSignature, Signer
+from itsdangerous import BadData, BadSignature, Signer, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from newsletter.errors import TokenError
 
+PREFERENCES_LIFE = timedelta(days=7)  #: so long a link to somebody's preferences works
+CONFIRMATION_LIFE = timedelta(hours=48)  #: so long a link that confirms works
+
+_CLOCKS_DIFFER = timedelta(minutes=10)  # of two machines, at most
 _UNSUBSCRIBE = "unsubscribe"
+_PREFERENCES = "preferences"
 _RETURN_PATH = "return-path"
 _LONGEST_LOCAL_PART = 64  # octets (RFC 5321 4.5.3.1.1)
 #: `b+NAME.SIGNATURE@domain`: the name is the left side of a Message-ID. Servers on the way may change letters' case.
@@ -41,6 +48,25 @@ def _canonical(token: str) -> str:
     return token
 
 
+def new_confirmation() -> str:
+    """A token that confirms a request: 256 random bits, which nothing but its hash may remember."""
+    return secrets.token_urlsafe(32)
+
+
+def confirmation_hash(token: str) -> str:
+    """What is kept of a token that confirms. It is random, so a plain hash gives nothing away."""
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+class _At(TimestampSigner):
+    """Signs with a moment that is told, since the clock is asked elsewhere."""
+
+    moment = 0
+
+    def get_timestamp(self) -> int:
+        return self.moment
+
+
 class Tokens:
     """Makes and reads tokens. `secrets` holds the newest key first, each at least 32 characters."""
 
@@ -61,6 +87,23 @@ class Tokens:
         except (BadData, ValueError) as error:
             raise TokenError from error
         return Unsubscribe(newsletter, subscriber_id)
+
+    def preferences(self, subscriber_id: str, now: datetime) -> str:
+        """A token that opens somebody's preferences for `PREFERENCES_LIFE`."""
+        signer = self._timed(_PREFERENCES)
+        signer.moment = int(now.timestamp())
+        return signer.sign(subscriber_id).decode()
+
+    def read_preferences(self, token: str, now: datetime) -> str:
+        """The subscriber's id. Raises TokenError for one that is too old, or was not made by `preferences`."""
+        try:
+            named, made = self._timed(_PREFERENCES).unsign(_canonical(token), return_timestamp=True)
+            subscriber_id = named.decode()
+        except (BadData, ValueError) as error:
+            raise TokenError from error
+        if not -_CLOCKS_DIFFER <= now - made <= PREFERENCES_LIFE:
+            raise TokenError("the link is too old")
+        return subscriber_id
 
     def message_id(self, newsletter: str, period: str, subscriber_id: str, domain: str) -> str:
         """The same for every attempt, crash and restore; reveals nothing (RFC 5322 3.6.4)."""
@@ -107,8 +150,15 @@ class Tokens:
         """A keyed hash of an address: what a suppression keeps, so that it survives erasure."""
         return self._keyed("address", address.strip().casefold()).hex()
 
+    def allowance_key(self, scope: str, who: str) -> str:
+        """A keyed hash of who did something: what a limit keeps of an address or a network, another for each scope."""
+        return self._keyed("allowance", f"{scope}|{who}").hex()[:32]
+
     def _signer(self, purpose: str) -> Signer:
         return Signer(list(reversed(self._secrets)), salt=purpose, key_derivation="hmac", digest_method=hashlib.sha256)
+
+    def _timed(self, purpose: str) -> _At:
+        return _At(list(reversed(self._secrets)), salt=purpose, key_derivation="hmac", digest_method=hashlib.sha256)
 
     def _keyed(self, purpose: str, text: str) -> bytes:
         """Names must not change when a key is added, so they hang on the oldest one."""

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from builders import make_newsletter
 
 from newsletter.model import (
+    USUAL,
     Article,
     Consent,
     Digest,
@@ -19,6 +20,8 @@ from newsletter.model import (
     Place,
     Placed,
     PlannedDigest,
+    Preferences,
+    Request,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -26,6 +29,7 @@ from newsletter.model import (
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database
 from newsletter.store.digests import Digests
+from newsletter.store.notes import NoteTerms
 from newsletter.store.subscribers import Subscribers
 
 NOW = datetime(2026, 11, 20, 7, tzinfo=UTC)
@@ -151,3 +155,30 @@ def post(
     )
     assert number is not None
     return number
+
+
+def make_request(
+    address: str = "ann@example.org",
+    newsletters: Sequence[str] = ("weekly",),
+    *,
+    id: str | None = None,  # noqa: A002 - the field's own name
+    preferences: Preferences = USUAL,
+    at: datetime = NOW,
+) -> Request:
+    return Request(
+        id=id or f"request-of-{address}",
+        address=address,
+        newsletters=tuple(newsletters),
+        preferences=preferences,
+        consent=Consent(text="Yes, please.", at=at, source="form"),
+    )
+
+
+def make_note_terms(owner: str = "me", confirmation: str = "hash", at: datetime = NOW) -> NoteTerms:
+    return NoteTerms(
+        owner=owner,
+        lease=LEASE,
+        address_key=key_of,
+        confirmation=confirmation,
+        expires_at=at + timedelta(hours=48),
+    )

@@ -20,7 +20,7 @@ from newsletter.model.incoming import BounceKind, Failure, Fate, Letter, PastDel
 from newsletter.store import schema
 from newsletter.store.bounces import Bounces
 from newsletter.store.database import open_database
-from newsletter.store.subscribers import Subscribers
+from newsletter.store.persons import Persons
 from newsletter.tokens import Tokens
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -396,7 +396,7 @@ def test_a_complaint_ends_one_subscription_and_all_mail(office: Office) -> None:
 
 def test_an_erased_person_is_not_written_down_again(office: Office) -> None:
     sent = office.send()
-    Subscribers(office.database).remove(ANN)
+    Persons(office.database).erase(ANN, ())
     assert office.words(sent.returned("postfix-unknown-user")) == {"hard": 1}
     assert not office.suppressed()
     assert office.words(sent.returned("unsubscribe-by-link")) == {"repeated": 1}

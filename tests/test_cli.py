@@ -107,8 +107,8 @@ def test_subscribers_are_added_listed_and_removed(tmp_path: Path) -> None:
     (listed,) = workshop.told("subscribers", "list")["subscriptions"]
     assert (listed["address"], listed["newsletter"], listed["state"]) == ("ann@example.org", "daily", "confirmed")
     assert workshop.told("subscribers", "list", "--newsletter", "caregiver-weekly") == {"subscriptions": []}
-    assert workshop.told("subscribers", "remove", "ann@example.org") == {"removed": True}
-    assert workshop.told("subscribers", "remove", "ann@example.org") == {"removed": False}
+    assert workshop.told("subscribers", "remove", "ann@example.org") == {"erased": True}
+    assert workshop.told("subscribers", "remove", "ann@example.org") == {"erased": False}
 
 
 def test_the_readme_names_every_command() -> None:

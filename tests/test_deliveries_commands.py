@@ -62,7 +62,12 @@ def test_paused_is_not_sent_and_says_so_and_resumed_is(planned: Workshop) -> Non
     assert "a look first" in planned.run("status", "--now", NOW).stderr.decode()
     for scope in ("all", "daily", digest, "domain/example.org"):
         assert planned.told("deliveries", "resume", scope, "--now", NOW) == {"resumed": True}
-    assert planned.told("deliver", "--now", NOW) == {"deliveries": {"sent": 2}, "paused": []}
+    assert planned.told("deliver", "--now", NOW) == {
+        "answers": {},
+        "notes": {},
+        "deliveries": {"sent": 2},
+        "paused": [],
+    }
     assert _mails(planned) == 2
 
 
@@ -152,7 +157,7 @@ def test_a_database_that_was_put_back_sends_nothing_until_an_operator_says_so(pl
     assert planned.told("deliveries", "resume", "all", "--now", LATER) == {"resumed": True}
     assert planned.told("deliver", "--now", LATER)["deliveries"] == {"sent": 1}
     assert _mails(planned) == 1, "the same Message-ID, so the same file"
-    assert planned.told("deliver", "--now", NEXT_DAY) == {"deliveries": {}, "paused": []}
+    assert planned.told("deliver", "--now", NEXT_DAY) == {"answers": {}, "notes": {}, "deliveries": {}, "paused": []}
 
 
 def test_nothing_leaves_outside_of_a_newsletters_hours(planned: Workshop) -> None:

@@ -186,6 +186,7 @@ def test_a_note_is_shown_as_it_would_be_sent_with_its_subject(shown: Workshop, a
         unsubscribe_token=_token(first),
         date=first["Date"].datetime,
         confirm_token="a-preview-confirms-nothing",
+        preferences_token="a-preview-opens-nothing",
     )
     for kind in NoteKind:
         mailing = compile_note(kind, newsletter, app.site, app.templates, editions=Edition)
@@ -391,7 +392,7 @@ def _program(path: Path) -> Path:
 
 def test_open_hands_the_page_to_the_browser(shown: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROWSER", str(_program(tmp_path / "browser")))
-    done = shown.run("preview", "daily", "--out", "opened", "--open", "--now", NOW)
+    done = shown.process("preview", "daily", "--out", "opened", "--open", "--now", NOW)
     assert (done.returncode, done.stderr) == (0, b"")
     address = (tmp_path / "opened").read_text(encoding="utf-8").strip()
     assert address == (shown.folder / "opened/index.html").as_uri()
@@ -406,7 +407,7 @@ def test_without_windows_open_names_the_path(
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in browsers:
         _program(tmp_path / name)
-    done = shown.run("preview", "daily", "--out", "opened", "--open", "--now", NOW)
+    done = shown.process("preview", "daily", "--out", "opened", "--open", "--now", NOW)
     assert done.returncode == 0
     assert str(shown.folder / "opened/index.html") in done.stderr.decode()
     assert not (tmp_path / "opened").exists(), "a browser in the terminal is not asked for"
@@ -461,9 +462,9 @@ def test_the_unsubscribe_link_of_a_test_does_no_harm(sending: Workshop) -> None:
     before = _dump(sending)
     app = open_app(load(sending.folder / "config.toml"))
     try:
-        assert app.subscription_of(_token(message)).slug == "caregiver-weekly", "the page can be looked at"
+        assert app.readers.newsletter_of(_token(message)).slug == "caregiver-weekly", "the page can be looked at"
         with pytest.raises(TokenError):
-            app.unsubscribe(_token(message), message["Date"].datetime)
+            app.readers.unsubscribe(_token(message), message["Date"].datetime)
     finally:
         app.close()
     assert _dump(sending) == before

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +17,14 @@ from typing import BinaryIO
 from newsletter import __version__, subscribe
 from newsletter.app.bounces import Incoming
 from newsletter.app.delivery import Delivery, database_path
+from newsletter.app.readers import Readers
 from newsletter.config import Config, SourceConfig, read_secrets
 from newsletter.digest import arrange
 from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError, UsageError
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
+from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee
 from newsletter.mail.note import NoteKind
@@ -30,6 +32,7 @@ from newsletter.mail.preview import Preview, make_preview, make_test, make_test_
 from newsletter.mail.proof import Proof, all_proofs, judge
 from newsletter.model import (
     Article,
+    Audience,
     Choice,
     Consent,
     Digest,
@@ -42,6 +45,7 @@ from newsletter.model import (
     SourceRun,
     Subscriber,
     Subscription,
+    Topic,
 )
 from newsletter.model.incoming import BounceCount
 from newsletter.pages import REQUIRED_TEMPLATES as PAGE_TEMPLATES
@@ -57,19 +61,24 @@ from newsletter.store.database import Database, open_database
 from newsletter.store.digests import Digests, RecordedDigest
 from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
+from newsletter.store.figures import Figures
+from newsletter.store.limits import Limits
 from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.related import RelatedIndex
+from newsletter.store.search import Search
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
 from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
+from newsletter.words import named_languages
 
 _CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
+_OPENS_NOTHING = "a-preview-opens-nothing"
 _COMPLETION = "completion"  # the step that completes articles by files of studies and topics, in table `progress`
 
 
@@ -125,6 +134,9 @@ class App:
         self._related = RelatedIndex(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
+        self.search = Search(database)
+        self.figures = Figures(database)
+        self.limits = Limits(database, tokens.allowance_key)
         self.incoming = Incoming(config, database, tokens)
         self.delivery = Delivery(
             config=config,
@@ -132,6 +144,15 @@ class App:
             newsletters=self.newsletters,
             tokens=tokens,
             database=database,
+        )
+        self.readers = Readers(
+            config=config,
+            site=self.site,
+            newsletters=self.newsletters,
+            tokens=tokens,
+            database=database,
+            templates=self.templates,
+            delivery=self.delivery,
         )
         self._ticks = Ticks(database)
         self._runs = SourceRuns(database)
@@ -219,6 +240,15 @@ class App:
             raise UsageError(f'no article "{slug}"; `newsletter articles list` shows all')
         return article
 
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics that have a page, by slug."""
+        return Topics(self._database).with_articles(self.config.feeds.topic_articles)
+
+    def languages(self) -> tuple[tuple[str, str], ...]:
+        """The languages of our words, each as its tag and its own name, that of the site first; empty if it is the one."""
+        own = Path(self.config.paths.templates) if self.config.paths.templates else None
+        return named_languages(self.config.site.language, own)
+
     # -- publish ------------------------------------------------------------------------------------------------------
 
     def plan(self, now: datetime) -> tuple[Draft, ...]:
@@ -237,6 +267,7 @@ class App:
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
         results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
+        self.search.catch_up(now)  # after the pages, so that what is found can be read
         self._ticks.record(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 
@@ -264,13 +295,19 @@ class App:
             digests=self._digests,
             recipients=self._subscribers,
             compile_mailing=self._compile_judged,
+            language=self.templates.words.language,
             message_id=self._message_id,
         )
 
-    def _compile_judged(self, digest: Digest) -> Mailing:
+    def _compile_judged(
+        self, digest: Digest, *, audience: Audience | None = None, language: str | None = None
+    ) -> Mailing:
         """Raises MailError for a digest that fails a hard rule of the gate, besides what compiling raises."""
-        mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
-        judge(digest, mailing, self.site, self._proof_reader(digest))
+        told = for_audience(digest, audience or digest.newsletter.audience)
+        templates = self.templates if language is None else self.templates.for_language(language)
+        mailing = compile_mailing(told, self.site, templates, editions=Edition)
+        site = self.site if language is None else replace(self.site, language=templates.words.language)
+        judge(told, mailing, site, self._proof_reader(told))
         return mailing
 
     def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:
@@ -383,6 +420,7 @@ class App:
             unsubscribe_token=self.tokens.unsubscribe(newsletter, reader.id),
             date=date,
             confirm_token=_CONFIRMS_NOTHING,
+            preferences_token=_OPENS_NOTHING,
         )
 
     def proofs(self, slug: str, period: str | None, now: datetime) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
@@ -415,19 +453,6 @@ class App:
 
     def subscribers(self, newsletter: str | None = None) -> tuple[Subscription, ...]:
         return self._subscribers.list(newsletter)
-
-    def remove_subscriber(self, address: str) -> bool:
-        return self._subscribers.remove(address)
-
-    def unsubscribe(self, token: str, now: datetime) -> Newsletter:
-        """End the subscription that a link names. Raises TokenError for a link that is not ours."""
-        named = self.tokens.read_unsubscribe(token)
-        subscribe.unsubscribe(self._subscribers, named.subscriber_id, named.newsletter, now)
-        return self._newsletter(named.newsletter)
-
-    def subscription_of(self, token: str) -> Newsletter:
-        """Which newsletter a link is about. Changes nothing. Raises TokenError."""
-        return self._newsletter(self.tokens.read_unsubscribe(token).newsletter)
 
     # -- status -------------------------------------------------------------------------------------------------------
 

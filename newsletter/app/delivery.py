@@ -258,7 +258,8 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        return merge(mailing, addressee, site=self._site, sender=self._return_path(mailing, claim))
+        sender = self._return_path(mailing, claim)
+        return merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
 
 
 def _window(start: time, end: time) -> Window:

@@ -94,20 +94,26 @@ def plan(config_path: Path, as_json: bool, now: datetime | None) -> None:
 @click.command()
 @common_options
 def deliver(config_path: Path, as_json: bool, now: datetime | None) -> None:
-    """Send every delivery that is due."""
+    """Answer who has signed up, and send every note and delivery that is due."""
     from newsletter import clock
 
     stop = stop_on_signal()
+    told = clock.now if now is None else lambda: now
     with opened(config_path) as app, app.delivery.sole_process():
         app.delivery.begin(at(now))
         app.delivery.lift_automatic()
+        answers = app.readers.answer(at(now))
+        notes = app.readers.send_notes(told, stop)
         with progress(app.delivery.due(at(now)), "delivering") as advance:
-            counts = app.delivery.send(clock.now if now is None else lambda: now, stop=stop, told=lambda _: advance())
+            counts = app.delivery.send(told, stop=stop, told=lambda _: advance())
         paused = app.delivery.pauses(at(now))
     if as_json:
-        print_json({"deliveries": counts, "paused": paused})
-    elif counts:
-        table("Deliveries", ("state", "number"), sorted(counts.items()))
+        print_json({"answers": answers, "notes": notes, "deliveries": counts, "paused": paused})
+    elif counts or notes:
+        rows = [("note", *each) for each in sorted(notes.items())] + [
+            ("delivery", *each) for each in sorted(counts.items())
+        ]
+        table("Deliveries", ("kind", "state", "number"), rows)
     else:
         click.echo("nothing to deliver")
     _tell_paused(paused)

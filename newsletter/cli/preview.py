@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Words of the model, which takes longer to load than `--help` may take; a test holds them equal.
 _AUDIENCES = ("general", "caregiver", "person-with-ms", "clinician")
 _EDITIONS = ("standard", "large-print", "compact", "text-only")
-_NOTES = ("confirmation", "welcome", "goodbye")
+_NOTES = ("confirmation", "welcome", "goodbye", "preferences")
 _TEXT_BROWSERS = frozenset({"www-browser", "links", "elinks", "lynx", "w3m"})  #: they would take the terminal
 
 

@@ -58,6 +58,10 @@ class Marks:
         return f"confirm-{self.secret}"
 
     @property
+    def preferences_url(self) -> str:
+        return f"preferences-{self.secret}"
+
+    @property
     def boundary(self) -> str:
         """Between parts; quoted-printable never holds `=_`."""
         return f"=_{self.secret}"

@@ -18,11 +18,16 @@ UNSUBSCRIBE = Slot("unsubscribe")  #: the unsubscribe URL, in a header
 UNSUBSCRIBE_TOKEN = Slot("unsubscribe-token")  #: the token alone, in a header's mailto link
 UNSUBSCRIBE_LINK = Slot("unsubscribe-link")  #: the unsubscribe URL, in a quoted-printable body
 CONFIRM_LINK = Slot("confirm-link")  #: the confirmation URL, in a quoted-printable body
+PREFERENCES_LINK = Slot("preferences-link")  #: the URL of the recipient's preferences, in a quoted-printable body
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 SLOTS = frozenset(
-    slot.name for slot in (TO, MESSAGE_ID, DATE, UNSUBSCRIBE, UNSUBSCRIBE_TOKEN, UNSUBSCRIBE_LINK, CONFIRM_LINK)
+    slot.name
+    for slot in (
+        *(TO, MESSAGE_ID, DATE, UNSUBSCRIBE, UNSUBSCRIBE_TOKEN, UNSUBSCRIBE_LINK),
+        *(CONFIRM_LINK, PREFERENCES_LINK),
+    )
 )
 
 

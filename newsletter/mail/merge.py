@@ -12,12 +12,12 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from newsletter.errors import HeaderError, MailError, NothingToSend
-from newsletter.mail.choice import EVERYTHING
 from newsletter.mail.encode import quoted_printable_value
 from newsletter.mail.fields import (
     CONFIRM_LINK,
     DATE,
     MESSAGE_ID,
+    PREFERENCES_LINK,
     SLOTS,
     TO,
     UNSUBSCRIBE,
@@ -26,7 +26,7 @@ from newsletter.mail.fields import (
 )
 from newsletter.mail.fragments import Bundle, join, unpack
 from newsletter.mail.headers import LINE, mailbox, require_address, require_url
-from newsletter.model import Choice, Mailing, Message, Site, Subscriber
+from newsletter.model import WHOLE, Choice, Mailing, Message, Site, Subscriber
 from newsletter.model.wire import Frame
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}@[A-Za-z0-9.-]{1,250}>")
@@ -44,7 +44,7 @@ _MAILINGS, _CHOICES = 8, 256  #: how many are kept at hand; a choice is as large
 class Addressee:
     """Whom a message is for, and what is theirs alone. `date` is aware; it is when the message was first made.
 
-    `confirm_token` is for emails that ask for a confirmation.
+    `confirm_token` is for emails that ask for a confirmation, `preferences_token` for those that lead to preferences.
     """
 
     subscriber: Subscriber
@@ -52,6 +52,7 @@ class Addressee:
     unsubscribe_token: str
     date: datetime
     confirm_token: str = ""
+    preferences_token: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class Ready:
     slots: tuple[str, ...]
 
 
-def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, choice: Choice = EVERYTHING) -> Message:
+def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, choice: Choice = WHOLE) -> Message:
     """The message to exactly one recipient; `sender` is the envelope's return address.
 
     Raises NothingToSend where `choice` leaves nothing; HeaderError for an address that is not exactly one, and for any
@@ -83,7 +84,7 @@ def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, ch
 
 
 @lru_cache(_CHOICES)
-def prepare(mailing: Mailing, choice: Choice = EVERYTHING) -> Ready:
+def prepare(mailing: Mailing, choice: Choice = WHOLE) -> Ready:
     """What all recipients with the same choice share. Raises NothingToSend and MailError as `merge` does."""
     bundle = _bundle(mailing)
     chosen = bundle.mask(choice.articles)
@@ -118,9 +119,13 @@ def values_of(addressee: Addressee, site: Site) -> dict[str, bytes]:
         UNSUBSCRIBE_TOKEN.name: token.encode(),
         UNSUBSCRIBE_LINK.name: quoted_printable_value(url),
     }
-    if addressee.confirm_token:
-        confirm = f"{_path(site.base_url, 'confirm')}{_checked(addressee.confirm_token, 'confirm')}"
-        values[CONFIRM_LINK.name] = quoted_printable_value(confirm)
+    more = (
+        ("confirm", CONFIRM_LINK, addressee.confirm_token),
+        ("preferences", PREFERENCES_LINK, addressee.preferences_token),
+    )
+    for kind, slot, told in more:
+        if told:
+            values[slot.name] = quoted_printable_value(f"{_path(site.base_url, kind)}{_checked(told, kind)}")
     return values
 
 

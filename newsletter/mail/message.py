@@ -7,7 +7,7 @@ from itertools import groupby
 
 from newsletter.mail import encode
 from newsletter.mail.cut import Marks, Strip
-from newsletter.mail.fields import CONFIRM_LINK, UNSUBSCRIBE_LINK
+from newsletter.mail.fields import CONFIRM_LINK, PREFERENCES_LINK, UNSUBSCRIBE_LINK
 from newsletter.mail.fragments import Forms, Fragment, number
 
 Piece = Fragment | Forms
@@ -31,7 +31,11 @@ def _alternative(text: Iterable[Strip], page: Iterable[Strip], language: str, ma
 
 
 def _encoded(strips: Iterable[Strip], marks: Marks) -> Iterator[Piece]:
-    slots = {marks.unsubscribe_url: UNSUBSCRIBE_LINK, marks.confirm_url: CONFIRM_LINK}
+    slots = {
+        marks.unsubscribe_url: UNSUBSCRIBE_LINK,
+        marks.confirm_url: CONFIRM_LINK,
+        marks.preferences_url: PREFERENCES_LINK,
+    }
     for strip in strips:
         forms = tuple(encode.quoted_printable(encode.with_slots(form, slots)) for form in strip.forms)
         if strip.axis is not None:

@@ -1,11 +1,10 @@
-"""Emails to one person about their subscription: please confirm, welcome, goodbye. In the dress of the digests."""
+"""Emails to one person about their subscription: please confirm, welcome, goodbye, your preferences. In the dress of the digests."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from newsletter.errors import MailError
 from newsletter.mail import fields, wording
@@ -16,19 +15,13 @@ from newsletter.mail.inline import inline
 from newsletter.mail.letter import Dress, clean, dress
 from newsletter.mail.message import message
 from newsletter.mail.text import foot, linked, underlined, wrapped
-from newsletter.model import Edition, Mailing, Newsletter, Site
+from newsletter.model import Edition, Mailing, Newsletter, NoteKind, Site
 from newsletter.templating import Templates, labelled
 from newsletter.words import ENGLISH, Words
 
+__all__ = ["TEMPLATE", "Note", "NoteKind", "compile_note", "write_note"]
+
 TEMPLATE = "mail/note.html"
-
-
-class NoteKind(StrEnum):
-    """What a note is for."""
-
-    CONFIRMATION = "confirmation"  #: asks whether it was really they who subscribed; its link is `confirm/TOKEN`
-    WELCOME = "welcome"
-    GOODBYE = "goodbye"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +81,7 @@ def write_note(
 ) -> Note:
     """A note in `words`, with marks for the recipient's links."""
     before: tuple[str, ...]
+    after: tuple[str, ...]
     say = words.gettext
     title, visit = clean(newsletter.title), wording.visit(words, clean(site.title))
     match kind:
@@ -104,9 +98,16 @@ def write_note(
                 wording.welcome_thanks(words, title),
                 wording.cadence_words(words, newsletter.cadence),
                 say(wording.WELCOME_ORDINARY),
+                say(wording.WELCOME_CHOOSE),
             )
-            action, action_url = visit, site.url()
-            preheader, reason, after = wording.WELCOME_PREHEADER, "", (wording.WELCOME_STOP,)
+            action, action_url = say(wording.PREFERENCES_BUTTON), marks.preferences_url
+            preheader, reason = wording.WELCOME_PREHEADER, ""
+            after = (wording.PREFERENCES_KEEP, wording.WELCOME_AGAIN, wording.WELCOME_STOP)
+        case NoteKind.PREFERENCES:
+            before = (say(wording.PREFERENCES_ASKED), say(wording.PREFERENCES_PAGE))
+            action, action_url = say(wording.PREFERENCES_BUTTON), marks.preferences_url
+            preheader, reason = wording.PREFERENCES_PREHEADER, say(wording.PREFERENCES_REASON)
+            after = (wording.PREFERENCES_KEEP, wording.PREFERENCES_NOTHING)
         case _:
             before = (wording.goodbye_done(words, title), say(wording.GOODBYE_NOTHING))
             action, action_url = visit, site.url()
@@ -138,6 +139,7 @@ _SUBJECTS = {
     NoteKind.CONFIRMATION: wording.confirm_subject,
     NoteKind.WELCOME: wording.welcome_subject,
     NoteKind.GOODBYE: wording.goodbye_subject,
+    NoteKind.PREFERENCES: wording.preferences_subject,
 }
 
 

@@ -29,6 +29,7 @@ NOTES = {
     NoteKind.CONFIRMATION: "Confirmation",
     NoteKind.WELCOME: "Welcome",
     NoteKind.GOODBYE: "Goodbye",
+    NoteKind.PREFERENCES: "Preferences",
 }
 EDITIONS = {
     Edition.STANDARD: "Standard",

@@ -79,6 +79,8 @@ def note_proofs(
     """One for each edition of a note. Raises as `compile_note` does."""
     mailing = compile_note(kind, newsletter, site, templates, editions=Edition)
     confirm_url = site.url(f"confirm/{addressee.confirm_token}") if kind is NoteKind.CONFIRMATION else ""
+    choosing = kind in {NoteKind.WELCOME, NoteKind.PREFERENCES}
+    preferences_url = site.url(f"preferences/{addressee.preferences_token}") if choosing else ""
     for edition in Edition:
         message = merge(mailing, addressee, site=site, sender=newsletter.from_address, choice=Choice(edition=edition))
         expected = Expected(
@@ -87,6 +89,7 @@ def note_proofs(
             text_only=_text_only(edition),
             kind=Kind(kind.value),
             confirm_url=confirm_url,
+            preferences_url=preferences_url,
         )
         yield Proof(mailing=kind, edition=edition, audience=None, expected=expected, message=message.data)
 

@@ -8,6 +8,8 @@ words that are given.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 from newsletter.audience import sentences
@@ -31,6 +33,8 @@ ABOUT_HEADING = marked("About this email")
 READ_ON_WEB = marked("Read this digest on the web")
 UNSUBSCRIBE = marked("Unsubscribe")
 WRITE_TO_US = marked("Write to us")
+CHANGE = marked("Change what you get")
+PRIVACY = marked("How we treat your data")
 UNSUBSCRIBE_AT_ONCE = marked("Unsubscribe with one press")
 
 CREDIBILITY = marked("Credibility")
@@ -209,7 +213,19 @@ GOODBYE_REASON = marked("You get this email because your subscription has ended.
 CONFIRM_PREHEADER = marked("Say yes to get our emails. If you did not ask for them, do nothing.")
 WELCOME_PREHEADER = marked("Here is what you will get, and how to stop it at any time.")
 GOODBYE_PREHEADER = marked("Your subscription has ended. You need not do anything more.")
-CONFIRM_NOTHING = marked("If you did not ask for this, do nothing. We will not write to you again.")
+CONFIRM_NOTHING = marked("If you did not ask for this, do nothing. Then nothing more comes.")
+PREFERENCES_REASON = marked("You get this email because somebody asked for this link with your address.")
+PREFERENCES_PREHEADER = marked("The link works for seven days. If you did not ask for it, do nothing.")
+PREFERENCES_ASKED = marked("Somebody asked us for this link with your address. We hope it was you.")
+PREFERENCES_PAGE = marked(
+    "It opens a page of your own. There you can change what we send and how often, take a break, or leave. "
+    "You can also see all that we know about you, and have it deleted."
+)
+PREFERENCES_BUTTON = marked("See and change what we send you")
+PREFERENCES_KEEP = marked("The link works for seven days. Please do not pass it on: it is yours alone.")
+PREFERENCES_NOTHING = marked("If you did not ask for this, do nothing. Then nothing changes.")
+WELCOME_CHOOSE = marked("You can choose the topics, the size of the letters, and how often we write.")
+WELCOME_AGAIN = marked("Later on you can ask for a new link on the page where you unsubscribe.")
 WELCOME_STOP = marked("You can stop at any time. A link that ends your subscription stands in every email.")
 WELCOME_ORDINARY = marked("Each email lists what is new, in plain words, and says how sure the research is.")
 GOODBYE_NOTHING = marked("You need not do anything more. This is our last email to you.")
@@ -238,6 +254,24 @@ def goodbye_subject(words: Words, newsletter: Newsletter) -> str:
     if newsletter.discreet:
         return words.gettext("Your subscription has ended")
     return words.gettext("You have left %(newsletter)s", newsletter=newsletter.title)
+
+
+def preferences_subject(words: Words, newsletter: Newsletter) -> str:  # noqa: ARG001 - it names nothing, discreet or not
+    return words.gettext("Your link to change what we send you")
+
+
+def together(words: Words, newsletters: Sequence[Newsletter]) -> Newsletter:
+    """Several newsletters, at least one, as a note names them: as if they were one. One that is discreet makes all so."""
+    first = newsletters[0]
+    titles = [each.title for each in newsletters]
+    return replace(first, title=listed(words, titles), discreet=any(each.discreet for each in newsletters))
+
+
+def listed(words: Words, names: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`."""
+    if len(names) == 1:
+        return names[0]
+    return words.gettext("%(names)s and %(last)s", names=", ".join(names[:-1]), last=names[-1])
 
 
 def confirm_asked(words: Words, newsletter: str) -> str:

@@ -117,6 +117,23 @@ class Database:
         with self.read() as connection:
             return str(connection.execute(text(query)).scalar_one())
 
+    def scrub(self) -> bool:
+        """Let nothing that was deleted stand in SQLite's files any longer; False where a reader has to go first.
+
+        Deleted rows are overwritten at once (`secure_delete`), but the log beside the file still holds their pages until
+        it is emptied. PostgreSQL keeps old rows until it needs the room; docs/subscribing.md says what that means.
+        """
+        if self._dialect != "sqlite":
+            return True
+        with wrapped_errors():
+            connection = self._open().raw_connection()
+            try:
+                cursor = connection.cursor()
+                busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                connection.close()
+        return not busy
+
     def close(self) -> None:
         """Give every connection back. Closing twice is no error; using it afterwards is a StoreError."""
         if self._kept is not None:
@@ -227,6 +244,7 @@ def _prepare(connection: sqlite3.Connection, patience: timedelta) -> None:
     connection.execute(f"PRAGMA busy_timeout={patience // timedelta(milliseconds=1)}")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten: people may be forgotten
 
 
 def _write_ahead(connection: sqlite3.Connection, attempts: int) -> None:

@@ -6,19 +6,23 @@ it (deliveries, suppressions) knows an opaque id or a keyed hash.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select, update
 
-from newsletter.model import Consent, Subscriber, Subscription, SubscriptionState
+from newsletter.model import Consent, Preferences, Reader, Subscriber, Subscription, SubscriptionState
 from newsletter.store.database import Database, insert_new
+from newsletter.store.preferences import dumps, loads
+from newsletter.store.rows import Hot
+from newsletter.store.schema import delivery, digest, suppression
 from newsletter.store.schema import subscriber as table
 from newsletter.store.schema import subscription as links
-from newsletter.store.schema import suppression
 
 _BATCH = 5_000  #: so many subscribers are read at once
+_WISHES_KEPT = 20_000
 
 
 class Subscribers:
@@ -31,17 +35,17 @@ class Subscribers:
         """Enter a subscription, or renew one that is unconfirmed or was ended; False where nothing changed.
 
         A person who is known by the address keeps the id, the spelling of the address and, unless the new
-        subscription is a confirmed one, the name. A confirmed subscription keeps its consent, and is never undone
-        by one that nobody has confirmed.
+        subscription is a confirmed one, the name. A confirmed subscription keeps its consent and preferences, and is
+        never undone by one that nobody has confirmed.
         """
         with self._database.begin() as connection:
-            known = _known(connection, subscription.subscriber)
+            known = known_person(connection, subscription.subscriber)
             renamed = _rename(connection, known, subscription)
-            return _subscribe(connection, known.id, subscription) or renamed
+            return enter(connection, known.id, subscription) or renamed
 
     def find(self, address: str) -> Subscriber | None:
         with self._database.read() as connection:
-            return _by_address(connection, address)
+            return by_address(connection, address)
 
     def list(self, newsletter: str | None = None) -> tuple[Subscription, ...]:
         """Every subscription, or those of one newsletter, by newsletter and subscriber id."""
@@ -62,6 +66,37 @@ class Subscribers:
             yield from found
             after, rows = found[-1].id if found else "", len(found) == _BATCH
 
+    def readers(self, newsletter: str) -> Iterator[Reader]:
+        """Who has confirmed a subscription to `newsletter` and not ended it, with what they want, by id.
+
+        A few at a time are in memory, and those who want the same share one value.
+        """
+        wishes = lru_cache(_WISHES_KEPT)(loads)
+        after, more = "", True
+        while more:
+            with self._database.read() as connection:
+                rows = _READERS.all(connection, {"after": after, "wanted": newsletter, "most": _BATCH})
+            for row in rows:
+                yield Reader(
+                    id=row.id,
+                    domain=row.address.rpartition("@")[2].lower(),
+                    preferences=wishes(row.preferences),
+                    since=row.since,
+                    changed_at=row.changed_at,
+                )
+            after, more = rows[-1].id if rows else "", len(rows) == _BATCH
+
+    def served(self, subscriber_id: str, newsletter: str) -> datetime | None:
+        """The end of the newest digest of `newsletter` for which there is a delivery to this person, sent or not."""
+        ends = (
+            select(func.max(digest.c.window_end))
+            .join(delivery, delivery.c.digest_id == digest.c.id)
+            .where(digest.c.newsletter == newsletter, delivery.c.subscriber_id == subscriber_id)
+        )
+        with self._database.read() as connection:
+            end: datetime | None = connection.execute(ends).scalar()
+            return end
+
     def count_confirmed(self, newsletter: str) -> int:
         """How many have confirmed a subscription to `newsletter` and not ended it."""
         with self._database.read() as connection:
@@ -75,32 +110,45 @@ class Subscribers:
             row = connection.execute(query).one_or_none()
         return None if row is None else _subscription_of(row)
 
+    def person(self, subscriber_id: str) -> Subscriber | None:
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(table.c.id == subscriber_id)).one_or_none()
+        return None if row is None else _subscriber_of(row)
+
+    def subscriptions(self, subscriber_id: str) -> tuple[Subscription, ...]:
+        """Every subscription of a person, ended ones too, by newsletter."""
+        query = _joined().where(links.c.subscriber_id == subscriber_id).order_by(links.c.newsletter)
+        with self._database.read() as connection:
+            return tuple(_subscription_of(row) for row in connection.execute(query))
+
     def unsubscribe(self, subscriber_id: str, newsletter: str, now: datetime) -> bool:
         """End a subscription; False where there is none or it had ended before."""
-        ended = (
-            update(links)
-            .where(
-                links.c.subscriber_id == subscriber_id,
-                links.c.newsletter == newsletter,
-                links.c.state != SubscriptionState.UNSUBSCRIBED.value,
-            )
-            .values(state=SubscriptionState.UNSUBSCRIBED.value, ended_at=now)
-        )
         with self._database.begin() as connection:
-            return connection.execute(ended).rowcount > 0
+            return end(connection, subscriber_id, newsletter, now)
 
-    def remove(self, address: str) -> bool:
-        """Erase a person and all subscriptions; False where nobody has this address.
+    def settle(
+        self, subscriber_id: str, wanted: Sequence[Subscription], left: Collection[str], now: datetime
+    ) -> tuple[str, ...]:
+        """What a person wants from now on: subscriptions begun or changed, and newsletters left; which of those stood.
 
-        Deliveries keep the opaque id, which then names nobody; those still open will be suppressed.
+        A subscription that stands already keeps its consent.
         """
         with self._database.begin() as connection:
-            return connection.execute(delete(table).where(table.c.address_folded == address.casefold())).rowcount > 0
+            for each in wanted:
+                if not enter(connection, subscriber_id, each, now):
+                    prefer(connection, subscriber_id, each.newsletter, each.preferences, now)
+            return tuple(slug for slug in left if end(connection, subscriber_id, slug, now))
 
     def suppress(self, address_key: str, reason: str, now: datetime) -> None:
         """Never mail this address again. `address_key` is its keyed hash; the first reason stays."""
         with self._database.begin() as connection:
             insert_new(connection, suppression, {"address_key": address_key, "reason": reason, "at": now})
+
+    def unsuppress(self, address_key: str) -> bool:
+        """Let this address be mailed again; False where it was not suppressed."""
+        with self._database.begin() as connection:
+            gone = delete(suppression).where(suppression.c.address_key == address_key)
+            return connection.execute(gone).rowcount > 0
 
     def suppressed(self, address_key: str) -> bool:
         with self._database.read() as connection:
@@ -118,11 +166,24 @@ def _confirmed(newsletter: str) -> tuple[ColumnElement[bool], ...]:
     return links.c.newsletter == newsletter, links.c.state == SubscriptionState.CONFIRMED.value
 
 
-def _known(connection: Connection, new: Subscriber) -> Subscriber:
+_READERS = Hot(
+    select(table.c.id, table.c.address, links.c.preferences, links.c.since, links.c.changed_at)
+    .join(links, links.c.subscriber_id == table.c.id)
+    .where(
+        links.c.newsletter == bindparam("wanted"),
+        links.c.state == SubscriptionState.CONFIRMED.value,
+        table.c.id > bindparam("after"),
+    )
+    .order_by(table.c.id)
+    .limit(bindparam("most"))
+)
+
+
+def known_person(connection: Connection, new: Subscriber) -> Subscriber:
     """The subscriber with this address, written down first where there is none."""
     values = {"id": new.id, "address": new.address, "address_folded": new.address.casefold(), "name": new.name}
     insert_new(connection, table, values)
-    return _by_address(connection, new.address) or new
+    return by_address(connection, new.address) or new
 
 
 def _rename(connection: Connection, known: Subscriber, subscription: Subscription) -> bool:
@@ -133,7 +194,11 @@ def _rename(connection: Connection, known: Subscriber, subscription: Subscriptio
     return True
 
 
-def _subscribe(connection: Connection, subscriber_id: str, subscription: Subscription) -> bool:
+def enter(connection: Connection, subscriber_id: str, subscription: Subscription, now: datetime | None = None) -> bool:
+    """Write a subscription of that person down, as `Subscribers.add` does; False where nothing changed.
+
+    `now` is when that is, where it is not the moment of the consent.
+    """
     key = {"subscriber_id": subscriber_id, "newsletter": subscription.newsletter}
     values = {
         "state": subscription.state.value,
@@ -141,17 +206,59 @@ def _subscribe(connection: Connection, subscriber_id: str, subscription: Subscri
         "consent_at": subscription.consent.at,
         "consent_source": subscription.consent.source,
         "ended_at": None,
+        "preferences": dumps(subscription.preferences),
+        "since": newest_end(connection, subscription.newsletter),
+        "changed_at": None,
     }
     if insert_new(connection, links, key | values) is not None:
         return True
     lasting = {subscription.state.value}
     if subscription.state is SubscriptionState.UNCONFIRMED:
         lasting.add(SubscriptionState.CONFIRMED.value)
+    values["changed_at"] = now or subscription.consent.at
     renewed = update(links).filter_by(**key).where(links.c.state.not_in(lasting)).values(values)
     return connection.execute(renewed).rowcount > 0
 
 
-def _by_address(connection: Connection, address: str) -> Subscriber | None:
+def prefer(connection: Connection, subscriber_id: str, newsletter: str, wanted: Preferences, now: datetime) -> bool:
+    """Change what a person wants of a newsletter that they get; False where they do not get it, or want the same.
+
+    Whoever changes how often it comes gets from here on what comes from here on, hence `changed_at`.
+    """
+    mine = update(links).where(links.c.subscriber_id == subscriber_id, *_confirmed(newsletter))
+    found = connection.execute(
+        select(links.c.preferences).where(links.c.subscriber_id == subscriber_id, *_confirmed(newsletter))
+    ).one_or_none()
+    if found is None or loads(found.preferences) == wanted:
+        return False
+    values: dict[str, Any] = {"preferences": dumps(wanted)}
+    if loads(found.preferences).cadence is not wanted.cadence:
+        values["changed_at"] = now
+    return connection.execute(mine.values(values)).rowcount > 0
+
+
+def newest_end(connection: Connection, newsletter: str) -> datetime | None:
+    """The end of the newest digest of `newsletter`; None before the first. Nothing up to it is owed to who comes now."""
+    ends = select(func.max(digest.c.window_end)).where(digest.c.newsletter == newsletter)
+    end: datetime | None = connection.execute(ends).scalar()
+    return end
+
+
+def end(connection: Connection, subscriber_id: str, newsletter: str, now: datetime) -> bool:
+    """End a subscription; False where there is none or it had ended before."""
+    ended = (
+        update(links)
+        .where(
+            links.c.subscriber_id == subscriber_id,
+            links.c.newsletter == newsletter,
+            links.c.state != SubscriptionState.UNSUBSCRIBED.value,
+        )
+        .values(state=SubscriptionState.UNSUBSCRIBED.value, ended_at=now)
+    )
+    return connection.execute(ended).rowcount > 0
+
+
+def by_address(connection: Connection, address: str) -> Subscriber | None:
     row = connection.execute(select(table).where(table.c.address_folded == address.casefold())).one_or_none()
     return None if row is None else _subscriber_of(row)
 
@@ -172,4 +279,5 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         newsletter=row.newsletter,
         state=SubscriptionState(row.state),
         consent=Consent(text=row.consent_text, at=row.consent_at, source=row.consent_source),
+        preferences=loads(row.preferences),
     )

@@ -414,7 +414,9 @@ def _extensions(told: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in told.split("\n")[1:]:
         # Some relays repeat AUTH in the form that it had before it became a standard.
-        keyword, _, rest = line.replace("=", " ", 1).partition(" ") if line[:5].upper() == "AUTH=" else line.partition(" ")
+        keyword, _, rest = (
+            line.replace("=", " ", 1).partition(" ") if line[:5].upper() == "AUTH=" else line.partition(" ")
+        )
         found[keyword.lower()] = f"{found.get(keyword.lower(), '')} {rest}".strip()
     return found
 

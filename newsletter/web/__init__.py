@@ -1,1 +1,20 @@
-"""What the process itself serves: `public/`, the unsubscribe pages and a sign of life."""
+"""What the process itself serves: `public/`, the pages for readers and a sign of life."""
+
+REQUIRED_TEMPLATES = (
+    "web/chosen.html",
+    "web/confirm.html",
+    "web/confirm_unknown.html",
+    "web/erase.html",
+    "web/fields.html",
+    "web/link_unknown.html",
+    "web/preferences.html",
+    "web/preferences_sent.html",
+    "web/preferences_unknown.html",
+    "web/refused.html",
+    "web/sign_up_closed.html",
+    "web/snippet.html",
+    "web/subscribe.html",
+    "web/subscribe_form.html",
+    "web/subscribe_sent.html",
+    "web/unsubscribe.html",
+)

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 from builders import make_article, make_newsletter, make_notice, make_site
 from wire import read
 
-from newsletter.mail.choice import EVERYTHING
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import NoteKind, compile_note
 from newsletter.model import (
+    WHOLE,
     Article,
     Audience,
     Choice,
@@ -39,6 +39,7 @@ from newsletter.templating import Templates
 SITE = make_site()
 TEMPLATES = Templates()
 TOKEN = "caregiver-weekly.s7f3kq2m.Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6"
+PREFERENCES_TOKEN = "s7f3kq2m.awAaIA.cHJlZmVyZW5jZXNwcmVmZXJlbmNlc3ByZWZlcmVuY2Vz"
 ADVICE = ("Caregivers can help by walking along.",)
 CAVEAT = ("The study was small and lasted three months only.",)
 
@@ -153,6 +154,7 @@ def make_addressee(address: str = "reader@example.org", name: str = "", token: s
         unsubscribe_token=token,
         date=datetime(2026, 11, 16, 6, tzinfo=UTC),
         confirm_token=f"confirm.{token}",
+        preferences_token=PREFERENCES_TOKEN,
     )
 
 
@@ -161,7 +163,7 @@ def make_message(
     addressee: Addressee | None = None,
     site: Site = SITE,
     *,
-    choice: Choice = EVERYTHING,
+    choice: Choice = WHOLE,
 ) -> Message:
     return merge(
         mailing or make_mailing(site=site),
@@ -172,5 +174,5 @@ def make_message(
     )
 
 
-def page_of(mailing: Mailing, choice: Choice = EVERYTHING) -> str:
+def page_of(mailing: Mailing, choice: Choice = WHOLE) -> str:
     return read(make_message(mailing, choice=choice).data).html

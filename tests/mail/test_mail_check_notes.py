@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from builders import make_newsletter
 from check_letters import BASE, EXPECTED, HTML, TEXT, WAY_OUT, codes, message
-from letters import SITE, TEMPLATES, make_addressee
+from letters import PREFERENCES_TOKEN, SITE, TEMPLATES, make_addressee
 from wire import read
 
 from newsletter.mail.check.expected import Expected
@@ -19,6 +19,7 @@ from newsletter.model import Cadence, Edition
 
 CONFIRM_TOKEN = "confirm.caregiver-weekly.b25seXRvY29uZmlybW9ubHl0b2NvbmZpcm0"
 CONFIRM = f"{BASE}/confirm/{CONFIRM_TOKEN}"
+PREFERENCES = f"{BASE}/preferences/{PREFERENCES_TOKEN}"
 LINK = '<p style="margin:0; font-size:19px; line-height:1.6">Or this:<br><a href="{}" style="{}">{}</a></p>'
 _ALONE = "color:#0b4f5c; background-color:#fdfcf9; text-decoration:underline; display:inline-block; padding:8px 0"
 
@@ -73,8 +74,12 @@ def test_what_a_note_need_not_have_a_digest_must(kind: NoteKind) -> None:
     told = {each.code for each in check_message(proof.message, expected=as_digest)}
     never_listed = {"M-LIST-ID", "M-LIST-FIELDS", "M-UNSUBSCRIBE-FIELD", "M-ONE-CLICK"}
     more = set() if kind is NoteKind.WELCOME else never_listed
-    assert told - {"M-FONT-SIZE", "M-CONFIRM"} == {"M-DISCLAIMER", "M-READING-TIME", "M-UNSUBSCRIBE"} | more
+    assert (
+        told - {"M-FONT-SIZE", "M-CONFIRM", "M-PREFERENCES"}
+        == {"M-DISCLAIMER", "M-READING-TIME", "M-UNSUBSCRIBE"} | more
+    )
     assert ("M-CONFIRM" in told) is (kind is NoteKind.CONFIRMATION)
+    assert ("M-PREFERENCES" in told) is (kind in {NoteKind.WELCOME, NoteKind.PREFERENCES})
 
 
 @pytest.mark.parametrize("part", ["html", "text"])
@@ -87,10 +92,32 @@ def test_a_confirmation_without_its_link_is_found(part: str) -> None:
     assert "M-CONFIRM" in found(NoteKind.CONFIRMATION, html, text, fields)
 
 
-@pytest.mark.parametrize("kind", [NoteKind.WELCOME, NoteKind.GOODBYE])
+@pytest.mark.parametrize("kind", [NoteKind.WELCOME, NoteKind.GOODBYE, NoteKind.PREFERENCES])
 def test_only_a_confirmation_confirms(kind: NoteKind) -> None:
     html, text, fields = taken_apart(PROOFS[kind])
     assert found(kind, *with_link(html, text, CONFIRM), fields) == {"M-CONFIRM"}
+
+
+@pytest.mark.parametrize("kind", [NoteKind.CONFIRMATION, NoteKind.GOODBYE])
+def test_only_a_note_about_preferences_leads_to_them(kind: NoteKind) -> None:
+    html, text, fields = taken_apart(PROOFS[kind])
+    assert found(kind, *with_link(html, text, PREFERENCES), fields) == {"M-PREFERENCES"}
+
+
+@pytest.mark.parametrize("kind", [NoteKind.WELCOME, NoteKind.PREFERENCES])
+@pytest.mark.parametrize("part", ["html", "text"])
+def test_a_note_about_preferences_without_its_link_is_found(kind: NoteKind, part: str) -> None:
+    html, text, fields = taken_apart(PROOFS[kind])
+    if part == "html":
+        html = html.replace(PREFERENCES, f"{BASE}/")
+    else:
+        text = text.replace(f"{PREFERENCES}\n", "")
+    assert "M-PREFERENCES" in found(kind, html, text, fields)
+
+
+def test_a_digest_that_is_passed_on_opens_nobodys_preferences() -> None:
+    html = HTML.replace(f'{WAY_OUT}" style', f'{PREFERENCES}" style', 1)
+    assert codes(message(html, TEXT.replace(WAY_OUT, PREFERENCES, 1)), EXPECTED) >= {"M-PREFERENCES"}
 
 
 def test_a_digest_confirms_nothing() -> None:
@@ -106,7 +133,14 @@ def test_the_token_that_confirms_stands_in_its_link_alone() -> None:
     assert found(NoteKind.CONFIRMATION, html, text, in_header) == {"M-TOKEN"}
 
 
-@pytest.mark.parametrize("kind", [NoteKind.CONFIRMATION, NoteKind.GOODBYE])
+def test_the_token_that_opens_preferences_stands_in_its_link_alone() -> None:
+    html, text, fields = taken_apart(PROOFS[NoteKind.PREFERENCES])
+    in_link = with_link(html, text, f"{BASE}/look?at={PREFERENCES_TOKEN}")
+    assert found(NoteKind.PREFERENCES, *in_link, fields) == {"M-TOKEN"}
+    assert found(NoteKind.PREFERENCES, html, text, fields + f"X-Look: <{PREFERENCES}>\n") == {"M-TOKEN"}
+
+
+@pytest.mark.parametrize("kind", [NoteKind.CONFIRMATION, NoteKind.GOODBYE, NoteKind.PREFERENCES])
 def test_who_is_not_on_the_list_is_offered_no_way_out(kind: NoteKind) -> None:
     html, text, fields = taken_apart(PROOFS[kind])
     assert found(kind, html, text, fields + "List-Id: <caregiver-weekly.example.org>\n") == {"M-OFF-LIST"}

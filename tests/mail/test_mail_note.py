@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 from builders import make_newsletter
-from letters import SITE, TEMPLATES, TOKEN, make_addressee, make_message, make_note
+from letters import PREFERENCES_TOKEN, SITE, TEMPLATES, TOKEN, make_addressee, make_message, make_note
 from wire import Links, problems, read
 
 from newsletter.errors import MailError
 from newsletter.mail.note import NoteKind, compile_note
+from newsletter.mail.wording import together
 from newsletter.model import Cadence, Choice, Edition
 from newsletter.templating import Templates
+from newsletter.words import ENGLISH
 
 CONFIRM = f"https://news.example.org/confirm/confirm.{TOKEN}"
+PREFERENCES = f"https://news.example.org/preferences/{PREFERENCES_TOKEN}"
 UNSUBSCRIBE = f"https://news.example.org/unsubscribe/{TOKEN}"
 MAILINGS = {kind: make_note(kind, editions=Edition) for kind in NoteKind}
 
@@ -72,6 +75,33 @@ def test_a_welcome_says_what_comes_and_how_to_end_it(cadence: Cadence, often: st
     assert UNSUBSCRIBE in parts.text
     assert parts.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert str(parts.message["List-Id"]) == "Caregiver Weekly <caregiver-weekly.example.org>"
+
+
+@pytest.mark.parametrize("kind", [NoteKind.WELCOME, NoteKind.PREFERENCES])
+def test_a_link_to_preferences_says_how_long_it_works(kind: NoteKind) -> None:
+    parts = read(make_message(MAILINGS[kind]).data)
+    assert (PREFERENCES, "See and change what we send you") in Links(parts.html).links
+    assert f"\n{PREFERENCES}\n" in parts.text
+    assert "The link works for seven days." in parts.text
+    with pytest.raises(MailError, match="nothing is given for the slot 'preferences-link'"):
+        make_message(MAILINGS[kind], replace(make_addressee(), preferences_token=""))
+
+
+def test_a_note_about_preferences_is_no_mail_of_the_list() -> None:
+    parts = read(make_message(MAILINGS[NoteKind.PREFERENCES]).data)
+    assert not [name for name in parts.message if name.startswith("List-")]
+    assert "/unsubscribe/" not in parts.text + parts.html
+
+
+@pytest.mark.parametrize(
+    ("titles", "named"), [("A", "A"), ("AB", "A and B"), ("ABC", "A, B and C"), ("ABCD", "A, B, C and D")]
+)
+def test_one_note_names_all_newsletters_and_is_discreet_if_one_of_them_is(titles: str, named: str) -> None:
+    newsletters = [make_newsletter(title=title, discreet=title == "B") for title in titles]
+    made = together(ENGLISH, newsletters)
+    assert (made.title, made.discreet, made.slug) == (named, "B" in titles, newsletters[0].slug)
+    parts = read(make_message(make_note(NoteKind.CONFIRMATION, newsletter=made)).data)
+    assert f"Somebody asked us to send {named} to this address." in parts.text
 
 
 def test_a_goodbye_has_nothing_left_to_unsubscribe_from() -> None:

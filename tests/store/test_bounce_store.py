@@ -16,6 +16,7 @@ from newsletter.store import schema
 from newsletter.store.bounces import Bounces
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
+from newsletter.store.persons import Persons
 from newsletter.store.subscribers import Subscribers
 
 TERMS = Terms(owner="one", lease=LEASE, address_key=key_of)
@@ -63,7 +64,7 @@ def test_a_delivery_is_found_by_the_left_side_of_its_message_id(database: Databa
 
 def test_an_erased_person_has_no_address(database: Database) -> None:
     sent = send(database)
-    Subscribers(database).remove("ann@example.org")
+    Persons(database).erase("ann@example.org", ())
     found = Bounces(database).find(f"47{NAME}")
     assert found is not None
     assert (found.id, found.address) == (sent.id, None)

@@ -9,21 +9,36 @@ from pathlib import Path
 import pytest
 from builders import make_article
 from sqlalchemy import make_url, text
-from store_builders import LEASE, NOW, add_digest, key_of, make_digest, make_subscription
+from store_builders import (
+    LEASE,
+    NOW,
+    add_digest,
+    key_of,
+    make_digest,
+    make_note_terms,
+    make_request,
+    make_subscription,
+)
 
 from newsletter.errors import StoreError
 from newsletter.model import (
     Accepted,
+    Answer,
     Claim,
     DeliveryState,
     FeedChange,
     FeedUpdate,
+    NewNote,
+    NoteClaim,
+    NoteKind,
+    NoteOutcome,
     Outcome,
     Pause,
     Quarantined,
     SourceRun,
     Terms,
 )
+from newsletter.store.arrivals import Arrivals
 from newsletter.store.articles import Articles
 from newsletter.store.control import Control
 from newsletter.store.database import Database, open_database
@@ -33,10 +48,13 @@ from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
 from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
+from newsletter.store.notes import Notes
 from newsletter.store.pauses import Pauses
+from newsletter.store.persons import Persons
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.related import RelatedIndex
+from newsletter.store.requests import Requests
 from newsletter.store.schema import metadata
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
@@ -59,6 +77,17 @@ CLAIM = Claim(
     created_at=NOW,
 )
 
+NOTE = NewNote(kind=NoteKind.PREFERENCES, newsletters=("weekly",), subscriber_id="id-of-ann")
+NOTE_CLAIM = NoteClaim(
+    id=1,
+    kind=NoteKind.PREFERENCES,
+    newsletters=("weekly",),
+    recipient=make_subscription().subscriber,
+    of_request=False,
+    owner="one",
+    attempts=1,
+    created_at=NOW,
+)
 CHANGE = FeedChange(
     name="feeds/articles",
     id="tag:example.org,2026:feed/articles",
@@ -101,6 +130,13 @@ READS: dict[str, Callable[[Database], object]] = {
     "Subscribers.confirmed": lambda database: list(Subscribers(database).confirmed("weekly")),
     "Subscribers.count_confirmed": lambda database: Subscribers(database).count_confirmed("weekly"),
     "Subscribers.subscription": lambda database: Subscribers(database).subscription("id", "weekly"),
+    "Subscribers.person": lambda database: Subscribers(database).person("id"),
+    "Subscribers.subscriptions": lambda database: Subscribers(database).subscriptions("id"),
+    "Arrivals.judge": lambda database: Arrivals(database).judge([make_subscription()], key_of),
+    "Arrivals.rows": lambda database: list(Arrivals(database).rows()),
+    "Persons.everything": lambda database: Persons(database).everything("ann@example.org", "mailbox", "key"),
+    "Requests.find": lambda database: Requests(database).find("hash", NOW),
+    "Notes.due": lambda database: Notes(database).due(NOW),
     "Subscribers.suppressed": lambda database: Subscribers(database).suppressed("key"),
     "Subscribers.suppressions": lambda database: Subscribers(database).suppressions(),
     "Pauses.get": lambda database: Pauses(database).get("all"),
@@ -131,7 +167,7 @@ READS: dict[str, Callable[[Database], object]] = {
     "Listings.months": lambda database: Listings(database).months(NOW),
     "Listings.in_month": lambda database: Listings(database).in_month("2026-12", NOW),
     "Listings.listed": lambda database: Listings(database).listed(NOW),
-    "Listings.month_ids": lambda database: Listings(database).month_ids("2026-12", NOW),
+    "Listings.month_places": lambda database: Listings(database).month_places("2026-12", NOW),
     "Listings.topic_ids": lambda database: Listings(database).topic_ids("gait", 0, 5),
     "Listings.topics_unlisted": lambda database: Listings(database).topics_unlisted(NOW),
     "Listings.topic_place": lambda database: Listings(database).topic_place("gait", make_article()),
@@ -164,7 +200,21 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Digests.close_finished": lambda database: Digests(database).close_finished(),
     "Subscribers.add": lambda database: Subscribers(database).add(make_subscription()),
     "Subscribers.unsubscribe": lambda database: Subscribers(database).unsubscribe("id", "weekly", NOW),
-    "Subscribers.remove": lambda database: Subscribers(database).remove("ann@example.org"),
+    "Arrivals.bring": lambda database: Arrivals(database).bring([make_subscription()], key_of, NOW),
+    "Subscribers.settle": lambda database: Subscribers(database).settle("id", [], ["weekly"], NOW),
+    "Subscribers.unsuppress": lambda database: Subscribers(database).unsuppress("key"),
+    "Requests.add": lambda database: Requests(database).add(make_request(), "mailbox"),
+    "Requests.answer": lambda database: Requests(database).answer(
+        lambda *_: Answer.NOTHING, key_of, most_an_hour=9, most=9, now=NOW
+    ),
+    "Requests.confirm": lambda database: Requests(database).confirm("hash", lambda _: (), welcome=True, now=NOW),
+    "Requests.purge": lambda database: Requests(database).purge(NOW, NOW),
+    "Notes.add": lambda database: Notes(database).add([NOTE], NOW),
+    "Notes.add_once": lambda database: Notes(database).add_once(NOTE, "scope", timedelta(hours=1), NOW),
+    "Notes.claim": lambda database: Notes(database).claim(make_note_terms(), NOW),
+    "Notes.finish": lambda database: Notes(database).finish(NOTE_CLAIM, NoteOutcome(word="sent")),
+    "Notes.recover": lambda database: Notes(database).recover(NOW),
+    "Persons.erase": lambda database: Persons(database).erase("ann@example.org", ()),
     "Subscribers.suppress": lambda database: Subscribers(database).suppress("key", "bounced", NOW),
     "Deliveries.claim": lambda database: Deliveries(database).claim(TERMS, NOW),
     "Deliveries.exchange": lambda database: Deliveries(database).exchange((), 1, TERMS, NOW),
@@ -182,6 +232,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Feeds.pinged": lambda database: Feeds(database).pinged(["https://news.example.org/feeds/articles.atom"]),
     "Neighbours.put": lambda database: Neighbours(database).put({make_article().id: ()}),
     "Progress.mark": lambda database: Progress(database).mark("public", 1, NOW, ""),
+    "Progress.mark_all": lambda database: Progress(database).mark_all({"public": (1, "")}, NOW),
     "Ticks.record": lambda database: Ticks(database).record(NOW),
 }
 EVERY = READS | WRITES
@@ -210,7 +261,20 @@ def _refusals(calls: dict[str, Callable[[Database], object]], database: Database
 def test_every_public_method_is_listed_here() -> None:
     stores = (
         *(Articles, Topics, Listings, Neighbours, RelatedIndex, Duplicates, Quarantine, SourceRuns),
-        *(Digests, Feeds, Subscribers, Deliveries, Pauses, Control, Ticks, Progress),
+        *(
+            Digests,
+            Feeds,
+            Subscribers,
+            Arrivals,
+            Requests,
+            Notes,
+            Persons,
+            Deliveries,
+            Pauses,
+            Control,
+            Ticks,
+            Progress,
+        ),
     )
     methods = {f"{store.__name__}.{name}" for store in stores for name in vars(store) if not name.startswith("_")}
     assert methods == set(EVERY)

@@ -4,14 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from builders import make_article
 from sqlalchemy import select
-from store_builders import NOW, make_subscription
+from store_builders import NOW, make_planned, make_subscription, post
 
-from newsletter.model import Subscriber, SubscriptionState
+from newsletter.model import Cadence, Consent, Edition, Preferences, Subscriber, SubscriptionState
 from newsletter.store import schema
 from newsletter.store.database import Database
+from newsletter.store.persons import Persons
 from newsletter.store.subscribers import Subscribers
 
+LATER = NOW + timedelta(days=9)
 UNCONFIRMED, CONFIRMED, ENDED = (
     SubscriptionState.UNCONFIRMED,
     SubscriptionState.CONFIRMED,
@@ -96,7 +99,8 @@ def test_recipients_are_the_confirmed_ones_by_id(store: Subscribers) -> None:
     assert [one.address for one in store.confirmed("weekly")] == ["a@example.org", "d@example.org"]
     assert [one.subscriber.address[0] for one in store.list("weekly")] == ["a", "c", "d", "e"]
     assert store.count_confirmed("weekly") == 2
-    assert tuple(store.confirmed("monthly")) == store.list("monthly") == ()
+    assert tuple(store.confirmed("monthly")) == ()
+    assert store.list("monthly") == ()
     assert store.count_confirmed("monthly") == 0
 
 
@@ -114,16 +118,64 @@ def test_unsubscribing_twice_is_once(store: Subscribers, database: Database) -> 
     assert dict(map(tuple, ended)) == {"weekly": NOW, "daily": None}
 
 
-def test_erasing_a_person_takes_every_subscription_along(store: Subscribers, database: Database) -> None:
-    store.add(make_subscription("Ann@example.org"))
-    store.add(make_subscription("Ann@example.org", "daily"))
-    store.add(make_subscription("bob@example.org"))
-    assert store.remove("ann@EXAMPLE.org")
-    assert not store.remove("ann@example.org")
-    assert store.find("Ann@example.org") is None
-    assert [one.subscriber.address for one in store.list()] == ["bob@example.org"]
+def test_who_comes_back_keeps_the_id_and_is_owed_nothing_of_before(store: Subscribers, database: Database) -> None:
+    wanted = Preferences(cadence=Cadence.MONTHLY)
+    store.add(make_subscription(id="first"))
+    assert _row(database) == (None, None, None)
+    post(database, make_article(), ["bob@example.org"])
+    store.unsubscribe("first", "weekly", NOW)
+    again = replace(
+        make_subscription(id="second"), preferences=wanted, consent=Consent(text="t", at=LATER, source="form")
+    )
+    assert store.add(again)
+    assert store.subscriptions("first") == (replace(again, subscriber=replace(again.subscriber, id="first")),)
+    assert _row(database) == (make_planned().window_end, LATER, None)
+
+
+def test_only_a_change_of_the_cadence_is_remembered(store: Subscribers, database: Database) -> None:
+    ann = make_subscription()
+    store.add(ann)
+    large = replace(ann, preferences=Preferences(edition=Edition.LARGE_PRINT))
+    assert store.settle(ann.subscriber.id, [large], [], LATER) == ()
+    assert store.subscription(ann.subscriber.id, "weekly") == large
+    assert _row(database)[1] is None
+    seldom = replace(ann, preferences=Preferences(cadence=Cadence.MONTHLY))
+    store.settle(ann.subscriber.id, [seldom], [], LATER)
+    assert _row(database)[1] == LATER
+    store.settle(ann.subscriber.id, [ann], [], LATER + timedelta(days=1))
+    assert _row(database)[1] == LATER + timedelta(days=1)
+    assert store.list() == (ann,)
+
+
+def test_a_person_can_begin_change_and_leave_at_once(store: Subscribers) -> None:
+    ann = make_subscription()
+    store.add(ann)
+    store.add(make_subscription(newsletter="daily"))
+    changed = replace(
+        ann, preferences=Preferences(min_credibility=3.5), consent=Consent(text="x", at=LATER, source="y")
+    )
+    new = replace(make_subscription(newsletter="monthly"), consent=Consent(text="x", at=LATER, source="y"))
+    assert store.settle(ann.subscriber.id, [changed, new], ["daily", "never"], LATER) == ("daily",)
+    found = {each.newsletter: each for each in store.subscriptions(ann.subscriber.id)}
+    assert found["weekly"] == replace(changed, consent=ann.consent)
+    assert found["monthly"] == new
+    assert found["daily"].state is ENDED
+    assert store.settle(ann.subscriber.id, [], ["daily"], LATER) == ()
+
+
+def test_a_person_is_found_by_id(store: Subscribers) -> None:
+    ann = make_subscription(name="Ann")
+    store.add(ann)
+    assert store.person(ann.subscriber.id) == ann.subscriber
+    assert store.person("nobody") is None
+    assert store.subscriptions("nobody") == ()
+
+
+def _row(database: Database) -> tuple[object, object, object]:
+    table = schema.subscription
+    query = select(table.c.since, table.c.changed_at, table.c.ended_at).where(table.c.subscriber_id != "id-of-bob")
     with database.read() as connection:
-        assert len(connection.execute(select(schema.subscription)).all()) == 1
+        return tuple(connection.execute(query).one())
 
 
 def test_a_suppression_outlives_the_subscriber_and_keeps_its_first_reason(
@@ -133,8 +185,11 @@ def test_a_suppression_outlives_the_subscriber_and_keeps_its_first_reason(
     assert not store.suppressed("key")
     store.suppress("key", "bounced", NOW)
     store.suppress("key", "complaint", NOW + timedelta(days=1))
-    store.remove("ann@example.org")
+    Persons(database).erase("ann@example.org", ())
     assert store.suppressed("key")
     assert store.suppressions() == 1
     with database.read() as connection:
         assert connection.execute(select(schema.suppression)).all() == [("key", "bounced", NOW)]
+    assert store.unsuppress("key")
+    assert not store.unsuppress("key")
+    assert not store.suppressed("key")

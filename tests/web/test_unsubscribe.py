@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 @pytest.fixture
 def token(served: Served) -> str:
     """The unsubscribe token of a fresh subscriber."""
-    served.app.remove_subscriber("ann@example.org")
+    served.app.readers.forget("ann@example.org")
     served.app.add_subscriber("ann@example.org", "Ann", "daily", Consent(text="t", at=NOW, source="operator"))
     (subscription,) = served.app.subscribers("daily")
     return served.app.tokens.unsubscribe("daily", subscription.subscriber.id)
@@ -84,5 +84,5 @@ def test_other_methods_are_named_as_not_allowed(served: Served, token: str) -> N
 
 
 def test_a_link_of_a_deleted_person_does_no_harm(served: Served, token: str) -> None:
-    served.app.remove_subscriber("ann@example.org")
+    served.app.readers.forget("ann@example.org")
     assert served.ask(f"/unsubscribe/{token}", "POST").status == 404

@@ -26,14 +26,16 @@ class _Words:
 
 
 _ENGLISH = _Words(
-    reason=re.compile(r"\bbecause you\b|\byou (?:get|receive|are getting|asked)\b", re.IGNORECASE),
+    reason=re.compile(r"\bbecause you\b|(?<!what )\byou (?:get|receive|are getting|asked)\b", re.IGNORECASE),
     privacy=re.compile(
         r"\b(?:no|not|never|nobody|without)\b[^.]*\b(?:track|count|pixel|follow|know if)", re.IGNORECASE
     ),
     disclaimer=re.compile(r"\b(?:not|no)\b[^.]*\bmedical advice\b", re.IGNORECASE),
 )
 _GERMAN = _Words(
-    reason=re.compile(r"\bweil (?:sie|du)\b|\b(?:sie erhalten|sie bekommen|du bekommst|du erhältst)\b", re.IGNORECASE),
+    reason=re.compile(
+        r"\bweil (?:sie|du)\b|(?<!was )\b(?:sie erhalten|sie bekommen|du bekommst|du erhältst)\b", re.IGNORECASE
+    ),
     privacy=re.compile(
         r"\b(?:kein\w*|nicht|nie|niemand|ohne)\b[^.]*(?:track|zähl|pixel|verfolg|wissen)"
         r"|(?:track|zähl|verfolg|wissen)\w*[^.]*\b(?:nicht|nie|niemand)\b",
@@ -69,8 +71,9 @@ def content_flaws(
         yield from _way_out_flaws(edition, expected)
         yield from _sentence_flaws(edition, words, expected)
         if expected is not None:
-            yield from _confirm_flaws(edition, expected)
+            yield from _action_flaws(edition, expected)
             yield from _sender_flaws(edition, expected)
+            yield from _choice_flaws(edition, expected, unsubscribe)
             if expected.digest is not None:
                 yield from _article_flaws(edition, expected, expected.digest)
     if editions and expected is not None and expected.digest is not None and not expected.newsletter.discreet:
@@ -137,13 +140,17 @@ def _way_out_flaws(edition: _Edition, expected: Expected | None) -> Iterator[Fla
         yield Flaw("M-UNSUBSCRIBE", f"footer of the {edition.name}", "there is no unsubscribe link")
 
 
-def _confirm_flaws(edition: _Edition, expected: Expected) -> Iterator[Flaw]:
-    """A confirmation has its link, and no other email has one of that kind."""
-    confirming = [link for link in edition.links if link.startswith(expected.site.url("confirm/"))]
-    right = [expected.confirm_url] if expected.confirm_url else []
-    if confirming != right:
-        told = ", ".join(quoted(link, 100) for link in sorted(confirming)) or "no such link"
-        yield Flaw("M-CONFIRM", edition.name, f"there is {told}")
+def _action_flaws(edition: _Edition, expected: Expected) -> Iterator[Flaw]:
+    """A note has the link that it is for, and no other email has one of that kind."""
+    kinds = (
+        ("M-CONFIRM", "confirm/", expected.confirm_url),
+        ("M-PREFERENCES", "preferences/", expected.preferences_url),
+    )
+    for code, path, url in kinds:
+        there = [link for link in edition.links if link.startswith(expected.site.url(path))]
+        if there != ([url] if url else []):
+            told = ", ".join(quoted(link, 100) for link in sorted(there)) or "no such link"
+            yield Flaw(code, edition.name, f"there is {told}")
 
 
 def _sentence_flaws(edition: _Edition, words: _Words | None, expected: Expected | None) -> Iterator[Flaw]:
@@ -168,6 +175,16 @@ def _sender_flaws(edition: _Edition, expected: Expected) -> Iterator[Flaw]:
     missing = [line for line in lines if line not in edition.words]
     if missing or not lines:
         yield Flaw("M-POSTAL", edition.name, f"there is no {quoted(missing[0] if missing else 'postal address')}")
+
+
+def _choice_flaws(edition: _Edition, expected: Expected, unsubscribe: str | None) -> Iterator[Flaw]:
+    """Where a reader learns what we keep, and changes what they get: on a part of the page that is the way out."""
+    if expected.site.privacy not in edition.links:
+        yield Flaw("M-PRIVACY-LINK", edition.name, f"there is no link to {quoted(expected.site.privacy)}")
+    if expected.is_note or not unsubscribe:
+        return
+    if not any(link.startswith(f"{unsubscribe}#") for link in edition.links):
+        yield Flaw("M-CHANGE", edition.name, "there is no such link")
 
 
 def _article_flaws(edition: _Edition, expected: Expected, digest: Digest) -> Iterator[Flaw]:

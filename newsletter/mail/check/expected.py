@@ -20,13 +20,15 @@ class Kind(StrEnum):
     CONFIRMATION = "confirmation"
     WELCOME = "welcome"
     GOODBYE = "goodbye"
+    PREFERENCES = "preferences"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
     """`digest` is what a digest's message was made of; without it, articles and caveats are not judged.
 
-    `text_only`: this is the edition of text alone. `confirm_url` is the link of a confirmation, and empty for all others.
+    `text_only`: this is the edition of text alone. `confirm_url` is the link of a confirmation, `preferences_url` that of a
+    note that leads to preferences, and each is empty for all others.
     """
 
     newsletter: Newsletter
@@ -35,6 +37,7 @@ class Expected:
     text_only: bool = False
     kind: Kind = Kind.DIGEST
     confirm_url: str = ""
+    preferences_url: str = ""
 
     @property
     def is_note(self) -> bool:

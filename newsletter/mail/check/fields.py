@@ -53,7 +53,7 @@ def field_flaws(message: Message, expected: Expected | None, preheader: str) -> 
         yield from _off_list_flaws(message)
     yield from _machine_flaws(message)
     yield from _subject_flaws(message, expected, preheader)
-    yield from _confirm_flaws(message, expected)
+    yield from _action_flaws(message, expected)
 
 
 def unsubscribe_url(message: Message) -> str | None:
@@ -206,12 +206,13 @@ def _off_list_flaws(message: Message) -> Iterator[Flaw]:
             yield Flaw("M-OFF-LIST", _place(field), f"there is a field {quoted(field.name, 40)[1:-1]}")
 
 
-def _confirm_flaws(message: Message, expected: Expected | None) -> Iterator[Flaw]:
-    """What confirms is the reader's alone to press: nothing in the header may, and scanners read all of it."""
-    token = token_of(expected.confirm_url) if expected is not None else ""
-    for field in message.fields:
-        if token and token in field.value:
-            yield Flaw("M-TOKEN", _place(field), "the token that confirms stands here")
+def _action_flaws(message: Message, expected: Expected | None) -> Iterator[Flaw]:
+    """What a note is for is the reader's alone to press: nothing in the header may, and scanners read all of it."""
+    urls = () if expected is None else (expected.confirm_url, expected.preferences_url)
+    for token in filter(None, map(token_of, urls)):
+        for field in message.fields:
+            if token in field.value:
+                yield Flaw("M-TOKEN", _place(field), "the token of the note's own link stands here")
 
 
 def _machine_flaws(message: Message) -> Iterator[Flaw]:

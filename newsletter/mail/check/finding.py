@@ -446,6 +446,10 @@ _CONTENT = {
         "the link that confirms in each part of a confirmation, and in no other email",
         "Nobody can subscribe; or somebody confirms what they were never asked.",
     ),
+    "M-PREFERENCES": _error(
+        "the link to the reader's preferences in each part of a welcome or a note about them, and in no other email",
+        "Whoever gets a digest passed on could read and change what somebody else chose.",
+    ),
     "M-OFF-LIST": _error(
         "neither List fields nor a link to unsubscribe in an email to somebody who is not on the list",
         "Mail programs offer a way out that leads nowhere, and file a question with the digests (RFC 2369 3.2).",
@@ -453,6 +457,14 @@ _CONTENT = {
     "M-PRIVACY": _error(
         "a sentence that says that nobody is tracked",
         "Readers of a health letter have a right to know.",
+    ),
+    "M-PRIVACY-LINK": _error(
+        "a link in each part to the page on privacy",
+        "Nobody learns what is kept of them, and laws ask for it (GDPR 13, Washington's My Health My Data Act).",
+    ),
+    "M-CHANGE": _error(
+        "a link in each part to the page where a reader asks for less, for more or for another form",
+        "Who gets too much can only leave, though once a month would have done.",
     ),
     "M-DISCLAIMER": _error(
         "a sentence that says that this is not medical advice",

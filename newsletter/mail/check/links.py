@@ -35,6 +35,7 @@ def link_flaws(page: Page, expected: Expected | None, own_host: str, unsubscribe
     """`own_host` is the site's, `unsubscribe` the address in the header; empty or None where nobody knows it."""
     yield from _token_flaws(page.links, unsubscribe or "")
     yield from _token_flaws(page.links, expected.confirm_url if expected is not None else "")
+    yield from _token_flaws(page.links, expected.preferences_url if expected is not None else "")
     yield from _word_flaws(page.links, " \n ".join(expected.sources) if expected is not None else "")
     yield from _remote_flaws(page)
     studies = _study_links(expected)
@@ -72,10 +73,10 @@ def _word_flaws(links: tuple[Link, ...], sources: str) -> Iterator[Flaw]:
 
 
 def _token_flaws(links: tuple[Link, ...], own: str) -> Iterator[Flaw]:
-    """`own` is the one link, besides those to preferences, that may hold its token."""
+    """`own` is the one link that may hold its token."""
     token = token_of(own)
     for link in links:
-        if token and token in link.href and link.href != own and "/preferences" not in link.href:
+        if token and token in link.href and link.href.partition("#")[0] != own:
             yield Flaw("M-TOKEN", f"link {quoted(link.words)}", "the reader's token stands in the link")
 
 

@@ -6,19 +6,19 @@ Each field's description is what `config.toml` says of the key and what an error
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import secrets
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, time, timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
+from newsletter.config.explain import explain, keys
 from newsletter.errors import ConfigError
 from newsletter.model import Audience, Cadence, CatchUp, Newsletter, Site
 from newsletter.words import known_locale
@@ -46,6 +46,19 @@ def _language(tag: str) -> str:
     known = [name.replace("_", "-") for name in locale_identifiers()]
     near = difflib.get_close_matches(tag, sorted(known, key=len), n=1)
     raise ValueError(f"no such language{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def _own_address(host: str) -> str:
+    if host != "localhost":
+        ip_address(host)
+    return host
+
+
+def _networks(told: Any) -> Any:
+    """Addresses and networks, each to be read by `ip_network`."""
+    for each in told:
+        ip_network(each)
+    return told
 
 
 def _hours(told: Any) -> tuple[time, time]:
@@ -86,6 +99,9 @@ class SiteConfig(_Part):
     author: Line = Field(description="the person or office that answers for the texts")
     contact: Address = Field(description="an address that a person reads")
     postal_address: Line = Field(description="a postal address; every digest must carry one")
+    privacy_url: WebAddress | Literal[""] = Field(
+        "", description="a page of your own on privacy, https://..., without a slash at the end"
+    )
     tag_authority: str = Field(
         pattern=r"^[a-z0-9.-]+$", description="a host name of yours in lower case, for ids; never change it"
     )
@@ -295,16 +311,33 @@ class BouncesConfig(_Part):
     imap: ImapConfig | None = Field(None, description="a table")
 
 
+class SubscribeConfig(_Part):
+    open: bool = Field(default=True, description="true or false")
+    most_an_hour: int = Field(300, ge=1, le=1_000_000, description="a number of emails from 1 to 1000000")
+    welcome: bool = Field(default=True, description="true or false")
+    goodbye: bool = Field(default=False, description="true or false")
+
+
 class FeedsConfig(_Part):
     hub: FeedAddress | None = Field(None, description="the address of a WebSub hub that is told of what is new")
     topic_articles: int = Field(2, ge=1, le=1000, description="a number of articles from 1 to 1000")
 
 
 class WebConfig(_Part):
-    host: Literal["127.0.0.1", "::1", "localhost"] = Field(
-        "127.0.0.1", description='"127.0.0.1" or "::1"; a web server in front serves the world'
+    host: Annotated[str, AfterValidator(_own_address)] = Field(
+        "127.0.0.1",
+        description='an address of this machine such as "127.0.0.1", "::1" or, behind a password, "0.0.0.0"',
     )
     port: int = Field(8000, ge=0, le=65535, description="a port from 0 to 65535; 0: any free one")
+    proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
+        ("127.0.0.1", "::1"), strict=False, description='a list of addresses and networks such as ["127.0.0.1", "::1"]'
+    )
+    password_file: str = Field(
+        "var/operator-password",
+        min_length=1,
+        description="a file of mode 0600; `newsletter password` makes it",
+    )
+    search: bool = Field(default=True, description="true or false")
 
 
 class Config(_Part):
@@ -322,12 +355,14 @@ class Config(_Part):
     )
     delivery: DeliveryConfig = Field(default_factory=DeliveryConfig, description="a table")
     bounces: BouncesConfig = Field(default_factory=BouncesConfig, description="a table")
+    subscribe: SubscribeConfig = Field(default_factory=SubscribeConfig, description="a table")
     feeds: FeedsConfig = Field(default_factory=FeedsConfig, description="a table")
     web: WebConfig = Field(default_factory=WebConfig, description="a table")
 
     def published_by(self) -> Site:
         told = self.site.model_dump()
-        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()}))
+        added = {"sign_up": self.subscribe.open, "search": self.web.search}
+        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()} | added))
 
     @property
     def mail_domain(self) -> str:
@@ -358,7 +393,7 @@ def load(path: Path) -> Config:
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(*(_explain(path, problem) for problem in _innermost(error.errors()))) from None
+        raise ConfigError(*explain(path, error, Config)) from None
     found = (
         *_duplicates(config),
         *_places(config),
@@ -411,6 +446,14 @@ def read_imap_password(config: Config) -> str:
     return read_private(Path(imap.password_file), "bounces.imap.password_file").strip()
 
 
+def read_operator_password(config: Config) -> str | None:
+    """The hash of the operator's password; None where none is set. Raises ConfigError if others can read the file."""
+    path = Path(config.web.password_file)
+    if not os.path.lexists(path):
+        return None
+    return read_private(path, "web.password_file").strip() or None
+
+
 def read_private(path: Path, key: str) -> str:
     """What `path` holds, which the configuration names as `key`. Raises ConfigError if others can read it, or we cannot."""
     try:
@@ -430,18 +473,9 @@ def _password(variable: str, smtp: SmtpConfig, key: str) -> str | None:
     return read_private(Path(smtp.password_file), f"{key}.password_file").strip()
 
 
-def fields(part: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
+def fields() -> Iterator[tuple[str, str]]:
     """Every key of the file with its description, for the test that holds `config.toml` complete."""
-    for name, field in part.model_fields.items():
-        inner = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_part(kind)]
-        if inner:
-            yield from fields(inner[0], f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", field.description or ""
-
-
-def _is_part(kind: Any) -> TypeGuard[type[_Part]]:
-    return isinstance(kind, type) and issubclass(kind, _Part)
+    return keys(Config)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -453,69 +487,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
-
-
-def _innermost(problems: list[ErrorDetails]) -> list[ErrorDetails]:
-    """A list of which every part is refused is called too short as well: the parts' own problems say it all."""
-    places = [problem["loc"] for problem in problems]
-    return [
-        problem
-        for problem in problems
-        if not any(
-            len(place) > len(problem["loc"]) and place[: len(problem["loc"])] == problem["loc"] for place in places
-        )
-    ]
-
-
-def _explain(path: Path, problem: ErrorDetails) -> str:
-    """One line: the file, the key, what was found and what would be right."""
-    key = _key(problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{path}: {key}: unknown key{_suggestion(problem['loc'])}"
-    right = _description(problem["loc"])
-    if problem["type"] == "missing":
-        return f"{path}: {key}: missing; it should be {right}"
-    detail = problem.get("ctx", {}).get("error")
-    return f"{path}: {key}: found {_shown(problem['input'])}; it should be {right}{f' ({detail})' if detail else ''}"
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for step in location:
-        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}"
-    return text.removeprefix(".")
-
-
-def _shown(value: Any) -> str:
-    text = (
-        json.dumps(value, ensure_ascii=False)
-        if isinstance(value, str)
-        else "a table"
-        if isinstance(value, Mapping)
-        else str(value)
-    )
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _part_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    part: type[BaseModel] = Config
-    for step in location[:-1]:
-        if isinstance(step, str) and step in part.model_fields:
-            kinds = (part.model_fields[step].annotation, *get_args(part.model_fields[step].annotation))
-            part = next((kind for kind in kinds if _is_part(kind)), part)
-    return part
-
-
-def _description(location: tuple[int | str, ...]) -> str:
-    names = [step for step in location if isinstance(step, str)]
-    field = _part_at((*names, "")).model_fields.get(names[-1]) or _part_at(tuple(names)).model_fields.get(names[-1])
-    return (field.description if field else None) or "something else"
-
-
-def _suggestion(location: tuple[int | str, ...]) -> str:
-    known = list(_part_at(location).model_fields)
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean `{near[0]}`?" if near else f"; known here: {', '.join(known)}"
 
 
 def _duplicates(config: Config) -> Iterator[str]:
@@ -623,6 +594,7 @@ def _absolute(config: Config, base: Path) -> Config:
             ),
             "delivery": config.delivery.model_copy(update=delivery),
             "bounces": config.bounces.model_copy(update=bounces),
+            "web": config.web.model_copy(update={"password_file": resolved(config.web.password_file)}),
         }
     )
 

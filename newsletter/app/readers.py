@@ -1,0 +1,421 @@
+"""What readers do for themselves, joined to one configuration: sign up, confirm, change, take their data, be forgotten."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from threading import Event
+from typing import Any
+
+from newsletter import subscribe
+from newsletter.app.delivery import Delivery
+from newsletter.app.rosters import Entry, Refusal, Roster
+from newsletter.config import Config
+from newsletter.errors import FormError, MailError, NewsletterError, RelayFailure, TokenError, TransportError
+from newsletter.mail import wording
+from newsletter.mail.merge import Addressee, merge
+from newsletter.mail.note import compile_note
+from newsletter.model import (
+    Answer,
+    Choice,
+    Consent,
+    Known,
+    Mailing,
+    Message,
+    NewNote,
+    Newsletter,
+    NoteClaim,
+    NoteKind,
+    NoteOutcome,
+    Preferences,
+    Request,
+    Site,
+    Subscriber,
+    Subscription,
+    SubscriptionState,
+)
+from newsletter.store.arrivals import Arrival, Arrivals
+from newsletter.store.database import Database
+from newsletter.store.notes import Notes, NoteTerms
+from newsletter.store.persons import Persons
+from newsletter.store.requests import Requests
+from newsletter.store.subscribers import Subscribers
+from newsletter.templating import Templates
+from newsletter.tokens import CONFIRMATION_LIFE, Tokens, confirmation_hash, new_confirmation
+from newsletter.transports.base import Transport
+
+LINES_TOLD = 2000  #: so many lines of a file are entered in one transaction
+
+_AT_ONCE = 200  #: so many requests are answered in one transaction
+_NOT_BROUGHT = {
+    Arrival.LEFT: "a consent that is newer than the day on which they left",
+    Arrival.SUPPRESSED: "an address that may be mailed; this one bounced, complained or asked for it",
+}
+_GONE = "this link belongs to nobody; the address may have been deleted"
+_CHOSEN = "Chosen on the page of preferences, which was opened by a link in a mail to this address."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A reader as the page of preferences shows them. `subscriptions` are by newsletter, ended ones included."""
+
+    subscriber: Subscriber
+    subscriptions: Mapping[str, Subscription]
+
+
+@dataclass(slots=True)
+class TakenIn:
+    """What an import did. `counts` are of subscriptions: `added`, `renewed`, `there`; and of lines: `other-newsletters`."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+class Readers:
+    """What an `App` can do for readers. Every method raises StoreError where the database refuses."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        site: Site,
+        newsletters: Sequence[Newsletter],
+        tokens: Tokens,
+        database: Database,
+        templates: Templates,
+        delivery: Delivery,
+    ) -> None:
+        self._config = config
+        self._site = site
+        self._newsletters = {each.slug: each for each in newsletters}
+        self._tokens = tokens
+        self._templates = templates
+        self._delivery = delivery
+        self._subscribers = Subscribers(database)
+        self._requests = Requests(database)
+        self._notes = Notes(database)
+        self._persons = Persons(database)
+        self._arrivals = Arrivals(database)
+        self._mailings: dict[tuple[object, ...], Mailing] = {}
+
+    @property
+    def open(self) -> bool:
+        """Whether people can sign up."""
+        return self._config.subscribe.open
+
+    # -- signing up ---------------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        *,
+        newsletters: Sequence[str],
+        address: str,
+        preferences: Preferences,
+        consent: str,
+        source: str,
+        now: datetime,
+    ) -> None:
+        """Take a request down. It costs the same whatever the address is, and nothing is sent from here.
+
+        `consent` is the text that was agreed to. Raises FormError for what a form must show again.
+        """
+        request = subscribe.new_request(
+            address=address,
+            newsletters=newsletters,
+            preferences=preferences,
+            consent=Consent(text=consent, at=now, source=source),
+            known=self._newsletters if self.open else (),
+        )
+        self._requests.add(request, self._mailbox_key(request.address))
+
+    def answer(self, now: datetime) -> Counter[str]:
+        """Decide about every request that waits, and queue what is to be sent; how many of each `Answer`."""
+        self._requests.purge(now - subscribe.REQUEST_LIFE, now)
+        counts: Counter[str] = Counter()
+        while True:
+            told = self._requests.answer(
+                partial(self._decide, now),
+                self._tokens.address_key,
+                most_an_hour=self._config.subscribe.most_an_hour,
+                most=_AT_ONCE,
+                now=now,
+            )
+            counts.update({word.value: number for word, number in told.items()})
+            if told.total() < _AT_ONCE or Answer.WAIT in told:
+                return counts
+
+    def _decide(self, now: datetime, request: Request, known: Known, braked: bool) -> Answer:
+        return subscribe.answer(request, known, newsletters=self._newsletters, braked=braked, now=now)
+
+    def request_of(self, token: str, now: datetime) -> Request:
+        """What a link would confirm. Changes nothing. Raises TokenError for one that is unknown, too old or used."""
+        request = self._requests.find(confirmation_hash(token), now)
+        if request is None:
+            raise TokenError("the link was used already, or is too old")
+        return request
+
+    def confirm(self, token: str, now: datetime) -> Request:
+        """Begin what was asked for, once. Raises TokenError as `request_of` does."""
+        request = self._requests.confirm(
+            confirmation_hash(token),
+            lambda request: subscribe.confirmed(request, self._newsletters, now),
+            welcome=self._config.subscribe.welcome,
+            now=now,
+        )
+        if request is None:
+            raise TokenError("the link was used already, or is too old")
+        return request
+
+    # -- leaving ------------------------------------------------------------------------------------------------------
+
+    def newsletter_of(self, token: str) -> Newsletter:
+        """Which newsletter an unsubscribe link is about. Changes nothing. Raises TokenError."""
+        return self._named(self._tokens.read_unsubscribe(token).newsletter)
+
+    def unsubscribe(self, token: str, now: datetime) -> Newsletter:
+        """End the subscription that a link names; twice is no error. Raises TokenError for a link that is not ours."""
+        named = self._tokens.read_unsubscribe(token)
+        newsletter = self._named(named.newsletter)
+        self._require_reader(named.subscriber_id, named.newsletter)
+        if self._subscribers.unsubscribe(named.subscriber_id, named.newsletter, now):
+            self._say_goodbye(named.subscriber_id, [named.newsletter], now)
+        return newsletter
+
+    def _named(self, slug: str) -> Newsletter:
+        newsletter = self._newsletters.get(slug)
+        if newsletter is None:
+            raise TokenError("this link is about a newsletter that there is no more")
+        return newsletter
+
+    def _require_reader(self, subscriber_id: str, newsletter: str) -> None:
+        if self._subscribers.subscription(subscriber_id, newsletter) is None:
+            raise TokenError(_GONE)
+
+    def _say_goodbye(self, subscriber_id: str, newsletters: Sequence[str], now: datetime) -> None:
+        if self._config.subscribe.goodbye and newsletters:
+            notes = [
+                NewNote(kind=NoteKind.GOODBYE, newsletters=(slug,), subscriber_id=subscriber_id) for slug in newsletters
+            ]
+            self._notes.add(notes, now)
+
+    # -- preferences --------------------------------------------------------------------------------------------------
+
+    def ask_preferences(self, token: str, now: datetime) -> None:
+        """Send a link to their preferences to whom an unsubscribe link belongs, once an hour at most, and silently.
+
+        Raises TokenError for a link that is not ours.
+        """
+        named = self._tokens.read_unsubscribe(token)
+        self._require_reader(named.subscriber_id, named.newsletter)
+        person = self._someone(named.subscriber_id)
+        note = NewNote(kind=NoteKind.PREFERENCES, newsletters=(named.newsletter,), subscriber_id=person.id)
+        self._notes.add_once(note, self._preferences_scope(person.address), subscribe.PREFERENCES_GAP, now)
+
+    def person(self, token: str, now: datetime) -> Person:
+        """Whose preferences a link opens. Raises TokenError for one that is not ours, is too old or is nobody's."""
+        subscriber = self._someone(self._tokens.read_preferences(token, now))
+        subscriptions = {each.newsletter: each for each in self._subscribers.subscriptions(subscriber.id)}
+        return Person(subscriber=subscriber, subscriptions=subscriptions)
+
+    def prefer(self, token: str, wishes: Mapping[str, Preferences | None], now: datetime) -> None:
+        """Heed what a person wants of each newsletter that is named; None is to leave it.
+
+        One that they did not get begins. Raises TokenError as `person` does, FormError for a newsletter that does not exist.
+        """
+        subscriber = self.person(token, now).subscriber
+        if not set(wishes) <= set(self._newsletters):
+            raise FormError({"newsletters": subscribe.NO_NEWSLETTER})
+        consent = Consent(text=_CHOSEN, at=now, source=subscribe.BY_PREFERENCES)
+        wanted = [
+            Subscription(
+                subscriber=subscriber,
+                newsletter=slug,
+                state=SubscriptionState.CONFIRMED,
+                consent=consent,
+                preferences=subscribe.fitting(wish, self._newsletters[slug]),
+            )
+            for slug, wish in wishes.items()
+            if wish is not None
+        ]
+        left = [slug for slug, wish in wishes.items() if wish is None]
+        ended = self._subscribers.settle(subscriber.id, wanted, left, now)
+        self._say_goodbye(subscriber.id, ended, now)
+
+    def export(self, token: str, now: datetime) -> dict[str, Any]:
+        """Everything that we hold of a person, as JSON values. Raises TokenError as `person` does."""
+        return self.everything(self.person(token, now).subscriber.address)
+
+    def erase(self, token: str, now: datetime) -> None:
+        """Forget a person. Raises TokenError as `person` does."""
+        self.forget(self.person(token, now).subscriber.address)
+
+    def _someone(self, subscriber_id: str) -> Subscriber:
+        person = self._subscribers.person(subscriber_id)
+        if person is None:
+            raise TokenError(_GONE)
+        return person
+
+    # -- an operator's word -------------------------------------------------------------------------------------------
+
+    def everything(self, address: str) -> dict[str, Any]:
+        """Everything that we hold of an address, as JSON values; empty where that is nothing."""
+        return self._persons.everything(address, self._mailbox_key(address), self._tokens.address_key(address))
+
+    def forget(self, address: str) -> bool:
+        """Delete a person and all that is theirs; False where there was nobody. A suppression stays."""
+        return self._persons.erase(address, (self._mailbox_key(address), self._preferences_scope(address)))
+
+    def suppress(self, address: str, now: datetime, reason: str = "operator") -> None:
+        """Never mail this address again. The first reason stays."""
+        self._subscribers.suppress(self._tokens.address_key(address), reason, now)
+
+    def unsuppress(self, address: str) -> bool:
+        """Let this address be mailed again; False where it was not suppressed."""
+        return self._subscribers.unsuppress(self._tokens.address_key(address))
+
+    def take_in(
+        self, roster: Roster, now: datetime, *, dry_run: bool = False, told: Callable[[], None] = lambda: None
+    ) -> TakenIn:
+        """Enter the subscriptions of a file; with `dry_run`, say what would become of them.
+
+        Nobody is brought back who has left since they agreed, nor anybody whose address is suppressed. `told` is called
+        after each `LINES_TOLD` lines.
+        """
+        report = TakenIn()
+        lines = iter(roster.lines)
+        while batch := list(islice(lines, LINES_TOLD)):
+            report.refused += [each for each in batch if isinstance(each, Refusal)]
+            self._take_in([each for each in batch if isinstance(each, Entry)], report, now, dry_run=dry_run)
+            told()
+        return report
+
+    def _take_in(self, entries: Sequence[Entry], report: TakenIn, now: datetime, *, dry_run: bool) -> None:
+        wanted = [(entry, each) for entry in entries for each in entry.subscriptions]
+        report.counts += Counter({"other-newsletters": sum(not entry.subscriptions for entry in entries)})
+        subscriptions = [each for _, each in wanted]
+        key = self._tokens.address_key
+        arrivals = (
+            self._arrivals.judge(subscriptions, key) if dry_run else self._arrivals.bring(subscriptions, key, now)
+        )
+        for (entry, each), arrival in zip(wanted, arrivals, strict=True):
+            if arrival in _NOT_BROUGHT:
+                report.refused.append(_not_brought(entry, each, arrival))
+            else:
+                report.counts[arrival.value] += 1
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every subscription with its person, as `rosters.write_roster` takes them."""
+        return self._arrivals.rows()
+
+    def _mailbox_key(self, address: str) -> str:
+        return self._tokens.address_key(subscribe.mailbox_of(address))
+
+    def _preferences_scope(self, address: str) -> str:
+        return f"preferences/{self._mailbox_key(address)}"
+
+    # -- notes --------------------------------------------------------------------------------------------------------
+
+    def notes_due(self, now: datetime) -> int:
+        """How many notes could be sent now."""
+        return self._notes.due(now)
+
+    def send_notes(self, clock: Callable[[], datetime], stop: Event) -> Counter[str]:
+        """Send every note that is due, one after the other; how many ended how.
+
+        Raises RelayFailure where the relay refuses us. On SQLite the caller holds `Delivery.sole_process`.
+        """
+        counts: Counter[str] = Counter()
+        owner = secrets.token_hex(8)
+        if not self._delivery.many_machines:
+            self._notes.recover(clock())
+        if not self._notes.due(clock()):
+            return counts
+        with closing(self._delivery.open_transport(clock())) as transport:
+            while not stop.is_set():
+                outcome = self._send_next(owner, transport, clock)
+                if outcome is None:
+                    break
+                counts[outcome.word] += 1
+                if outcome.halt:
+                    break
+        return counts
+
+    def _send_next(self, owner: str, transport: Transport, clock: Callable[[], datetime]) -> NoteOutcome | None:
+        """Claim a note, send it and write down what became of it; None where none is due. Raises RelayFailure."""
+        token = new_confirmation()
+        claim = self._notes.claim(self._terms(owner, token, clock()), clock())
+        if claim is None:
+            return None
+        failure = self._attempt(claim, token, transport, clock())
+        outcome = subscribe.outcome_of(claim, failure, now=clock(), max_age=self._config.delivery.max_age)
+        if outcome.dead and not claim.of_request:
+            self._subscribers.suppress(self._tokens.address_key(claim.recipient.address), "bounced", clock())
+        self._notes.finish(claim, outcome)
+        if isinstance(failure, RelayFailure) and outcome.halt:
+            raise failure
+        return outcome
+
+    def _terms(self, owner: str, token: str, now: datetime) -> NoteTerms:
+        return NoteTerms(
+            owner=owner,
+            lease=self._config.delivery.lease,
+            address_key=self._tokens.address_key,
+            confirmation=confirmation_hash(token),
+            expires_at=now + CONFIRMATION_LIFE,
+        )
+
+    def _attempt(self, claim: NoteClaim, token: str, transport: Transport, now: datetime) -> NewsletterError | None:
+        try:
+            transport.send(self._message(claim, token, now))
+        except (TransportError, MailError) as error:
+            return error
+        return None
+
+    def _message(self, claim: NoteClaim, token: str, now: datetime) -> Message:
+        """Dated by the note, not by the attempt; only its links differ from attempt to attempt."""
+        newsletters = [self._newsletters[slug] for slug in claim.newsletters if slug in self._newsletters]
+        if not newsletters:
+            raise MailError("the newsletter of a note is not in the configuration any more")
+        first = newsletters[0]
+        named = f"note/{claim.kind}/{claim.created_at.isoformat()}"
+        addressee = Addressee(
+            subscriber=claim.recipient,
+            message_id=self._tokens.message_id(first.slug, named, claim.recipient.id, first.mail_domain),
+            unsubscribe_token=self._tokens.unsubscribe(first.slug, claim.recipient.id),
+            date=claim.created_at,
+            confirm_token=token if claim.kind is NoteKind.CONFIRMATION else "",
+            preferences_token="" if claim.of_request else self._tokens.preferences(claim.recipient.id, now),
+        )
+        wanted = claim.preferences
+        choice = Choice(edition=wanted.edition)
+        mailing = self._mailing(claim.kind, newsletters, wanted)
+        message = merge(mailing, addressee, site=self._site, sender=first.from_address, choice=choice)
+        return self._delivery.signed(message)
+
+    def _mailing(self, kind: NoteKind, newsletters: Sequence[Newsletter], wanted: Preferences) -> Mailing:
+        """Compiled once for all who get the same."""
+        key = (kind, tuple(each.slug for each in newsletters), wanted.language, wanted.edition, wanted.cadence)
+        if key not in self._mailings:
+            templates = self._templates.for_language(wanted.language or self._site.language)
+            named = wording.together(templates.words, newsletters)
+            if kind is NoteKind.WELCOME and wanted.cadence is not None:
+                named = replace(named, cadence=wanted.cadence)
+            self._mailings[key] = compile_note(kind, named, self._site, templates, editions=(wanted.edition,))
+        return self._mailings[key]
+
+
+def _not_brought(entry: Entry, wanted: Subscription, arrival: Arrival) -> Refusal:
+    left = arrival is Arrival.LEFT
+    return Refusal(
+        line=entry.line,
+        column="consent_at" if left else "address",
+        found=wanted.consent.at.isoformat() if left else wanted.subscriber.address,
+        right=_NOT_BROUGHT[arrival],
+        cells=entry.cells,
+    )

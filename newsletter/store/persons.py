@@ -1,0 +1,96 @@
+"""Everything that is held of one person, to be handed out or to be gone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, select
+
+from newsletter.store import schema
+from newsletter.store.database import Database
+from newsletter.store.schema import subscriber, suppression
+from newsletter.store.subscribers import by_address
+
+
+class Persons:
+    """One person across all tables. Every method raises StoreError where the database refuses."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def everything(self, address: str, mailbox_key: str, address_key: str) -> dict[str, Any]:
+        """What we hold of this address, as JSON values; empty where that is nothing.
+
+        `mailbox_key` is the keyed hash of the one mailbox that the address means, `address_key` that of its spelling.
+        """
+        with self._database.read() as connection:
+            person = by_address(connection, address)
+            told: dict[str, Any] = {} if person is None else _held_of(connection, person.id)
+            asking = _rows(connection, schema.request, schema.request.c.address_key == mailbox_key)
+            listed = _rows(connection, suppression, suppression.c.address_key == address_key)
+        if asking:
+            told["requests"] = [_plain(row, "id", "address_key", "answered") for row in asking]
+        if listed:
+            told["suppression"] = _plain(listed[0], "address_key")
+        return told
+
+    def erase(self, address: str, keys: Collection[str]) -> bool:
+        """Delete a person with every subscription, request and note; False where there was nobody.
+
+        `keys` are the keyed hashes under which it is counted how often they were written to. Deliveries keep the opaque
+        id, which then names nobody; those still open will be suppressed. A suppression stays.
+        """
+        counted, waiting = schema.asked, schema.request
+        with self._database.begin() as connection:
+            gone = delete(subscriber).where(subscriber.c.address_folded == address.casefold())
+            asking = delete(waiting).where(waiting.c.address_key.in_(list(keys)))
+            found = connection.execute(gone).rowcount + connection.execute(asking).rowcount
+            connection.execute(delete(counted).where(counted.c.address_key.in_(list(keys))))
+        self._database.scrub()
+        return found > 0
+
+
+def _held_of(connection: Connection, subscriber_id: str) -> dict[str, Any]:
+    link, note = schema.subscription, schema.note
+    person = connection.execute(select(subscriber).where(subscriber.c.id == subscriber_id)).one()
+    return {
+        **_plain(person, "address_folded"),
+        "subscriptions": [
+            _plain(row, "subscriber_id") for row in _rows(connection, link, link.c.subscriber_id == subscriber_id)
+        ],
+        "notes": [
+            _plain(row, "id", "request_id", "subscriber_id", "owner", "lease_until")
+            for row in _rows(connection, note, note.c.subscriber_id == subscriber_id)
+        ],
+        "deliveries": _deliveries(connection, subscriber_id),
+    }
+
+
+def _deliveries(connection: Connection, subscriber_id: str) -> list[dict[str, Any]]:
+    table, digest = schema.delivery, schema.digest
+    columns = ("message_id", "state", "reason", "attempts", "code", "enhanced", "created_at", "sent_at")
+    query = (
+        select(digest.c.newsletter, digest.c.period, *(table.c[name] for name in columns))
+        .join(digest, digest.c.id == table.c.digest_id)
+        .where(table.c.subscriber_id == subscriber_id)
+        .order_by(table.c.id)
+    )
+    return [_plain(row) for row in connection.execute(query)]
+
+
+def _rows(connection: Connection, table: Table, condition: Any) -> list[Row[Any]]:
+    return list(connection.execute(select(table).where(condition).order_by(*table.primary_key.columns)))
+
+
+def _plain(row: Row[Any], *hidden: str) -> dict[str, Any]:
+    """A row as JSON values, without the columns that are our own affair."""
+    return {name: _value(name, value) for name, value in row._asdict().items() if name not in hidden}
+
+
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return json.loads(value) if name in {"preferences", "newsletters"} and value is not None else value

@@ -1,0 +1,257 @@
+"""What is decided about requests and notes, and which spellings mean one mailbox."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from builders import make_newsletter
+from hypothesis import given
+from hypothesis import strategies as st
+from store_builders import make_request
+
+from newsletter import subscribe
+from newsletter.errors import (
+    AmbiguousFailure,
+    FormError,
+    HeaderError,
+    MailError,
+    NewsletterError,
+    PermanentFailure,
+    RelayFailure,
+    TemporaryFailure,
+)
+from newsletter.model import (
+    USUAL,
+    Answer,
+    Asked,
+    Cadence,
+    Consent,
+    Edition,
+    Known,
+    NoteClaim,
+    NoteKind,
+    Preferences,
+    Request,
+    Subscriber,
+)
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+UNKNOWN = Known(suppressed=False, confirmed=frozenset(), asked=None)
+
+# -- addresses ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spelt", "meant"),
+    [
+        ("Ann@Example.ORG", "ann@example.org"),
+        (" ann+news@example.org ", "ann@example.org"),
+        ("a.n.n+x@gmail.com", "ann@gmail.com"),
+        ("Ann@GoogleMail.com", "ann@gmail.com"),
+        ("a.n.n@example.org", "a.n.n@example.org"),
+        ("ann@example.org.", "ann@example.org"),
+        ("ann@b\u00fccher.example", "ann@xn--bcher-kva.example"),
+        ("ann@XN--BCHER-KVA.example", "ann@xn--bcher-kva.example"),
+        ("\uff41nn@\uff45xample.org", "ann@example.org"),
+        ("stra\u00dfe@example.org", "strasse@example.org"),
+        ("ann@" + "x" * 70 + ".org", "ann@" + "x" * 70 + ".org"),
+    ],
+)
+def test_many_spellings_mean_one_mailbox(spelt: str, meant: str) -> None:
+    assert subscribe.mailbox_of(spelt) == meant
+
+
+def spellings(mailbox: str) -> st.SearchStrategy[str]:
+    """Ways to write one mailbox of gmail.com, that mean the same to its host."""
+    local = mailbox.partition("@")[0]
+
+    def write(dots: list[bool], tag: str, capitals: list[bool], domain: str) -> str:
+        dotted = "".join(f".{letter}" if dot else letter for letter, dot in zip(local, dots, strict=True)).lstrip(".")
+        written = f"{dotted}{tag}@{domain}"
+        return "".join(c.upper() if capitals[i % len(capitals)] else c for i, c in enumerate(written))
+
+    flags = st.lists(st.booleans(), min_size=len(local), max_size=len(local))
+    tags = st.just("") | st.from_regex(r"\A\+[a-z0-9.+-]{0,20}\Z")
+    return st.builds(write, flags, tags, flags, st.sampled_from(["gmail.com", "googlemail.com", "gmail.com."]))
+
+
+@given(spellings("victim@gmail.com"))
+def test_whatever_the_spelling_the_limits_see_one_mailbox(spelt: str) -> None:
+    assert subscribe.mailbox_of(spelt) == "victim@gmail.com"
+    assert subscribe.mailbox_of(subscribe.mailbox_of(spelt)) == "victim@gmail.com"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "ann", "ann@", "@example.org", "ann@example", "a@b@example.org", "ann@example.org,bob@example.org"),
+        *("Ann <ann@example.org>", "ann@example.org\nBcc: x@example.org", "ann\x00@example.org", "ann@example.org-"),
+        *('"ann"@example.org', "ann @example.org", "x" * 65 + "@example.org", "ann@[127.0.0.1]"),
+    ],
+)
+def test_what_is_not_one_address_is_said_at_its_field(address: str) -> None:
+    with pytest.raises(FormError) as refused:
+        _request(address=address)
+    assert refused.value.problems == {"address": subscribe.NO_ADDRESS}
+
+
+@pytest.mark.parametrize("chosen", [(), ("never",), ("weekly", "never")])
+def test_each_field_that_cannot_be_used_is_named(chosen: tuple[str, ...]) -> None:
+    with pytest.raises(FormError) as refused:
+        _request(address="ann", newsletters=chosen, consent=" ")
+    assert set(refused.value.problems) == {"address", "newsletters", "consent"}
+
+
+def test_a_request_holds_what_was_asked_once() -> None:
+    request = _request(address=" ann@example.org ", newsletters=("weekly", "daily", "weekly"))
+    assert (request.address, request.newsletters) == ("ann@example.org", ("weekly", "daily"))
+    assert request.id != _request().id
+
+
+def _request(**told: object) -> Request:
+    values = {"address": "ann@example.org", "newsletters": ("weekly",), "consent": "Yes."} | told
+    return subscribe.new_request(
+        address=str(values["address"]),
+        newsletters=values["newsletters"],  # type: ignore[arg-type]
+        preferences=USUAL,
+        consent=Consent(text=str(values["consent"]), at=NOW, source="form"),
+        known=("weekly", "daily"),
+    )
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def _answer(known: Known, *newsletters: str, braked: bool = False) -> Answer:
+    request = make_request(newsletters=newsletters or ("weekly",))
+    return subscribe.answer(request, known, newsletters={"weekly", "daily"}, braked=braked, now=NOW)
+
+
+def test_who_is_not_known_is_asked() -> None:
+    assert _answer(UNKNOWN) is Answer.CONFIRM
+
+
+def test_who_gets_a_part_of_it_is_asked_for_the_rest() -> None:
+    assert _answer(replace(UNKNOWN, confirmed=frozenset({"weekly"})), "weekly", "daily") is Answer.CONFIRM
+    assert _answer(replace(UNKNOWN, confirmed=frozenset({"weekly", "daily"})), "weekly", "daily") is Answer.REMIND
+
+
+def test_a_newsletter_that_is_gone_is_not_asked_for() -> None:
+    assert _answer(UNKNOWN, "gone") is Answer.NOTHING
+    assert _answer(replace(UNKNOWN, confirmed=frozenset({"weekly"})), "weekly", "gone") is Answer.REMIND
+
+
+@pytest.mark.parametrize("confirmed", [frozenset[str](), frozenset({"weekly"})])
+@pytest.mark.parametrize(("hours", "nothing"), [(0, True), (1, True), (23.9, True), (24, False), (200, False)])
+def test_one_mail_a_day_at_most(confirmed: frozenset[str], hours: float, *, nothing: bool) -> None:
+    known = replace(UNKNOWN, confirmed=confirmed, asked=Asked(count=1, at=NOW - hours * HOUR))
+    assert (_answer(known) is Answer.NOTHING) is nothing
+
+
+@pytest.mark.parametrize(
+    ("count", "told"), [(1, Answer.CONFIRM), (2, Answer.CONFIRM), (3, Answer.NOTHING), (9, Answer.NOTHING)]
+)
+def test_three_confirmations_ever(count: int, told: Answer) -> None:
+    known = replace(UNKNOWN, asked=Asked(count=count, at=NOW - timedelta(days=400)))
+    assert _answer(known) is told
+    assert _answer(replace(known, confirmed=frozenset({"weekly"}))) is Answer.REMIND
+
+
+@pytest.mark.parametrize("confirmed", [frozenset[str](), frozenset({"weekly"})])
+def test_a_suppressed_address_gets_nothing(confirmed: frozenset[str]) -> None:
+    assert _answer(Known(suppressed=True, confirmed=confirmed, asked=None)) is Answer.NOTHING
+
+
+def test_the_brake_lets_wait_who_would_be_written_to_and_nobody_else() -> None:
+    assert _answer(UNKNOWN, braked=True) is Answer.WAIT
+    assert _answer(replace(UNKNOWN, confirmed=frozenset({"weekly"})), braked=True) is Answer.WAIT
+    assert _answer(replace(UNKNOWN, suppressed=True), braked=True) is Answer.NOTHING
+
+
+def test_what_was_confirmed_begins_with_the_consent_of_that_moment() -> None:
+    request = make_request(
+        newsletters=("weekly", "gone", "daily"), preferences=Preferences(edition=Edition.LARGE_PRINT)
+    )
+    newsletters = {slug: make_newsletter(slug) for slug in ("weekly", "daily")}
+    made = subscribe.confirmed(request, newsletters, NOW + HOUR)
+    assert [each.newsletter for each in made] == ["weekly", "daily"]
+    assert {each.subscriber.id for each in made} == {made[0].subscriber.id}
+    assert made[0].subscriber.address == request.address
+    assert made[0].consent == Consent(text="Yes, please.", at=NOW + HOUR, source="form")
+    assert made[0].preferences.edition is Edition.LARGE_PRINT
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "kept"),
+    [
+        (Cadence.DAILY, Cadence.WEEKLY, Cadence.WEEKLY),
+        (Cadence.DAILY, Cadence.DAILY, None),
+        (Cadence.WEEKLY, Cadence.DAILY, None),
+        (Cadence.WEEKLY, Cadence.MONTHLY, Cadence.MONTHLY),
+        (Cadence.MONTHLY, Cadence.MONTHLY, None),
+        (Cadence.MONTHLY, None, None),
+    ],
+)
+def test_a_newsletter_comes_no_more_often_than_it_is_written(
+    own: Cadence, wanted: Cadence | None, kept: Cadence | None
+) -> None:
+    fitted = subscribe.fitting(Preferences(cadence=wanted, min_credibility=2), make_newsletter(cadence=own))
+    assert fitted == Preferences(cadence=kept, min_credibility=2)
+
+
+# -- notes -------------------------------------------------------------------------------------------------------------
+
+NOTE = NoteClaim(
+    id=1,
+    kind=NoteKind.WELCOME,
+    newsletters=("weekly",),
+    recipient=Subscriber(id="s", address="ann@example.org"),
+    of_request=False,
+    owner="me",
+    attempts=1,
+    created_at=NOW,
+)
+DEAD = PermanentFailure("gone", code=550, enhanced="5.1.1")
+
+
+def _told(failure: NewsletterError | None, note: NoteClaim = NOTE, now: datetime = NOW) -> tuple[object, ...]:
+    outcome = subscribe.outcome_of(note, failure, now=now, max_age=timedelta(days=4))
+    wait = outcome.next_at and outcome.next_at - now
+    return outcome.word, wait, outcome.dead, outcome.halt
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (None, ("sent", None, False, False)),
+        (DEAD, ("refused", None, True, False)),
+        (PermanentFailure("policy", code=550, enhanced="5.7.1"), ("refused", None, False, False)),
+        (HeaderError("two"), ("not-addressable", None, False, False)),
+        (TemporaryFailure("later"), ("deferred", timedelta(minutes=1), False, False)),
+        (AmbiguousFailure("lost"), ("deferred", timedelta(minutes=1), False, False)),
+        (RelayFailure("no"), ("relay-refused", subscribe.RELAY_WAIT, False, True)),
+        (TemporaryFailure("capped", retry_at=NOW + HOUR), ("no-relay", HOUR, False, True)),
+        (MailError("template"), ("not-made", subscribe.RELAY_WAIT, False, False)),
+    ],
+)
+def test_what_an_attempt_means(failure: NewsletterError | None, told: tuple[object, ...]) -> None:
+    assert _told(failure) == told
+
+
+def test_a_note_waits_longer_each_time() -> None:
+    waits = [_told(TemporaryFailure(), replace(NOTE, attempts=number))[1] for number in range(1, 12)]
+    assert waits == sorted(waits)  # type: ignore[type-var]
+    assert waits[-1] == subscribe.BACK_OFF[-1]
+
+
+@pytest.mark.parametrize("failure", [TemporaryFailure(), AmbiguousFailure(), RelayFailure(), MailError()])
+@pytest.mark.parametrize(("of_request", "life"), [(True, subscribe.REQUEST_LIFE), (False, timedelta(days=4))])
+def test_a_note_that_nobody_waits_for_any_more_is_given_up(
+    failure: NewsletterError, life: timedelta, *, of_request: bool
+) -> None:
+    note = replace(NOTE, of_request=of_request)
+    assert _told(failure, note, NOW + life)[0] == "expired"
+    assert _told(failure, note, NOW + life - timedelta(seconds=1))[0] != "expired"
