@@ -23,6 +23,7 @@ from newsletter.waits import Apart, Course, Ready, Rest, Shared, T, Wait
 
 _LOOK = 0.1  # seconds between two looks at the time that is left, and at whether to stop
 
+_MOMENT = 0.001  # seconds
 _LARGE = 8 << 20  # octets
 
 
@@ -74,9 +75,14 @@ class Loop(Generic[T]):
         return [(each.result, each.error) for each in going]
 
     def _turn(self) -> None:
-        """What has come goes on; where nothing has, it is time for what is shared."""
+        """What has come goes on; where nothing has, it is time for what is shared.
+
+        While less than half of them wait for that, one more may come, so they wait for a moment: a commit costs nearly
+        the same for one as for five.
+        """
         now = time.monotonic()
-        found = self._selector.select(0 if self._sharing else self._patience(now))
+        few = 2 * len(self._sharing) < self._left
+        found = self._selector.select(self._patience(now) if few else 0)
         for key, _ in found:
             self._hear(key)
         if now >= self._look_at:
@@ -101,6 +107,8 @@ class Loop(Generic[T]):
             self._resume(each)
 
     def _patience(self, now: float) -> float:
+        if self._sharing:
+            return _MOMENT
         until = min(self._look_at, self._resting[0][0]) if self._resting else self._look_at
         return max(until - now, 0)
 

@@ -283,7 +283,7 @@ class _Stock:
     at: datetime
     closed: frozenset[str]
     rows: Sequence[Row[Any]] = ()
-    listed: Collection[str] = frozenset()
+    listed: Collection[int] = ()
     paused: Mapping[str, Pause] = field(default_factory=dict)
     sending: set[int] = field(default_factory=set)  #: digests that are known to have begun
 
@@ -363,8 +363,7 @@ def _found_claims(desk: _Desk, wanted: int) -> list[Claim]:
             rows = queue(connection, values | {"most": max(missing, desk.stock.ahead if ahead else 0)})
             if not rows:
                 break
-            keys = [terms.address_key(row.address) for row in rows if row.address is not None]
-            listed = _listed(connection, keys)
+            listed = _listed(connection, rows, terms)
             claims += _take(desk, rows[:missing], paused, listed)
             desk.stock = replace(desk.stock, at=now, rows=rows[missing:], listed=listed, paused=paused)
     return claims
@@ -449,7 +448,7 @@ _CLAIMED = Hot(
 )
 
 
-def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause], listed: Collection[str]) -> list[Claim]:
+def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause], listed: Collection[int]) -> list[Claim]:
     """Claim what may be sent of these rows, and give each of the others the state that it belongs in."""
     connection, terms, now = desk.connection, desk.terms, desk.now
     lease_until = now + terms.lease
@@ -510,13 +509,13 @@ def _paced(desk: _Desk, row: Row[Any]) -> _Aside | None:
 
 
 def _aside(
-    row: Row[Any], desk: _Desk, listed: Collection[str], paused: Mapping[str, Pause], *, expired: bool
+    row: Row[Any], desk: _Desk, listed: Collection[int], paused: Mapping[str, Pause], *, expired: bool
 ) -> _Aside | None:
     """Why this delivery must not leave now; None where it may."""
     terms = desk.terms
     if row.subscription_state != SubscriptionState.CONFIRMED.value:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="not-subscribed")
-    if terms.address_key(row.address) in listed:
+    if row.id in listed:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="address-suppressed")
     if row.preferences is not None and pausing(_wishes(row.preferences), "UTC", desk.now):  # set since it was planned
         return _Aside(state=DeliveryState.SKIPPED, kind=PAUSED)
@@ -536,8 +535,14 @@ def _set_aside(connection: Connection, number: int, aside: _Aside, *, doubt: boo
     connection.execute(update(table).where(table.c.id == number).values(values))
 
 
-def _listed(connection: Connection, keys: Sequence[str]) -> set[str]:
-    """Which of these addresses' keys are suppressed."""
+def _listed(connection: Connection, rows: Sequence[Row[Any]], terms: Terms) -> Collection[int]:
+    """Which of these rows' addresses are suppressed, by the numbers of the rows."""
+    keys = {row.id: terms.address_key(row.address) for row in rows if row.address is not None}
+    found = _listed_keys(connection, list(keys.values()))
+    return {number for number, key in keys.items() if key in found} if found else ()
+
+
+def _listed_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
     if not keys:
         return set()
     if connection.dialect.name == "sqlite":

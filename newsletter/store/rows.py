@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -102,15 +103,20 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 def _filler(
     names: Sequence[str], fixed: Mapping[str, Any], moments: Sequence[int]
 ) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
-    def fill(values: Mapping[str, Any]) -> Sequence[Any]:
-        given = {**fixed, **values} if fixed else values
-        filled = [given[name] for name in names]
-        for place in moments:
-            if filled[place] is not None:
-                filled[place] = lite_moment(filled[place])
-        return filled
+    if not names:
+        return lambda _: ()
+    pick = itemgetter(*names) if len(names) > 1 else lambda given: (given[names[0]],)
+    if fixed or moments:
+        return lambda values: _with_texts(pick({**fixed, **values} if fixed else values), moments)
+    return pick
 
-    return fill
+
+def _with_texts(row: Sequence[Any], moments: Sequence[int]) -> Sequence[Any]:
+    filled = list(row)
+    for place in moments:
+        if filled[place] is not None:
+            filled[place] = lite_moment(filled[place])
+    return filled
 
 
 def _with_moments(row: tuple[Any, ...], moments: Sequence[int]) -> Iterable[Any]:
