@@ -23,7 +23,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -33,6 +35,7 @@ from newsletter.deliver import Clerk, Post, Sender
 from newsletter.engine.local import send_all
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
+from newsletter.mail.sign import Signer
 from newsletter.model import (
     Accepted,
     Claim,
@@ -145,7 +148,7 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def send(url: str, port: int, connections: int) -> None:
+def send(url: str, port: int, connections: int, signer: Signer | None = None) -> None:
     """What a process of an installation does; it ends when nothing is left."""
     database = open_database(url)
     ledger = Deliveries(database)
@@ -157,6 +160,7 @@ def send(url: str, port: int, connections: int) -> None:
         pauses=Pauses(database),
         paces=Paces(database),
         merge=to_message,
+        sign=None if signer is None else partial(signed, signer),
         address_key=TOKENS.address_key,
         lease=timedelta(minutes=15),
         max_age=timedelta(days=4),
@@ -170,6 +174,10 @@ def send(url: str, port: int, connections: int) -> None:
         stop=Event(),
         told=lambda _: None,
     )
+
+
+def signed(signer: Signer, message: Message) -> Message:
+    return replace(message, data=signer.sign(message.data))
 
 
 def to_message(mailing: Mailing, claim: Claim) -> Message:

@@ -13,10 +13,10 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
-from threading import Event
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any, Generic
 
 from newsletter.waits import Apart, Course, Ready, Rest, Shared, T, Wait
@@ -55,6 +55,7 @@ class Loop(Generic[T]):
         self._resting: list[tuple[float, int, _Going[T]]] = []
         self._sharing: list[tuple[Shared, _Going[T]]] = []
         self._came: deque[tuple[_Going[T], Any, BaseException | None]] = deque()
+        self._asleep = False
         self._left = 0
         self._look_at = 0.0
 
@@ -82,22 +83,25 @@ class Loop(Generic[T]):
         """
         now = time.monotonic()
         few = 2 * len(self._sharing) < self._left
-        found = self._selector.select(self._patience(now) if few else 0)
+        self._asleep = True
+        found = self._selector.select(self._patience(now) if few and not self._came else 0)
+        self._asleep = False
+        worked = bool(self._came)
+        while self._came:
+            self._resume(*self._came.popleft())
         for key, _ in found:
             self._hear(key)
         if now >= self._look_at:
             self._look(now)
         if self._resting:
             self._wake(time.monotonic())
-        if not found and self._sharing:
+        if not (found or worked) and self._sharing:
             self._share()
 
     def _hear(self, key: selectors.SelectorKey) -> None:
         if key.fileobj is self._heard:
             with suppress(BlockingIOError):
                 self._heard.recv(4096)
-            while self._came:
-                self._resume(*self._came.popleft())
             return
         each = self._waiting.pop(key.fd, None)
         if each is None:  # nobody has asked for what it says, so it has to wait
@@ -178,33 +182,61 @@ class Loop(Generic[T]):
             self._socks[number] = sock
 
     def _send_away(self, each: _Going[T], wait: Apart) -> None:
-        (self._busy if wait.busy else self._idle).submit(self._call, each, wait.call)
+        (self._busy if wait.busy else self._idle).put((each, wait.call))
 
-    def _call(self, each: _Going[T], call: Callable[[], Any]) -> None:
-        try:
-            came, error = call(), None
-        except BaseException as failure:  # noqa: BLE001 - it is raised where it is waited for
-            came, error = None, failure
+    @cached_property
+    def _busy(self) -> _Hands[T]:
+        return _Hands(os.cpu_count() or 1, self._take_back)
+
+    @cached_property
+    def _idle(self) -> _Hands[T]:
+        return _Hands(self._left, self._take_back)
+
+    def _take_back(self, each: _Going[T], came: Any, error: BaseException | None) -> None:
+        """Called by a helper's thread. The bell is for a loop that sleeps; another one looks by itself."""
         self._came.append((each, came, error))
-        with suppress(BlockingIOError):  # then it rings already
-            self._bell.send(b"!")
-
-    @cached_property
-    def _busy(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="busy")
-
-    @cached_property
-    def _idle(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(64, thread_name_prefix="apart")
+        if self._asleep:
+            with suppress(BlockingIOError):  # then it rings already
+                self._bell.send(b"!")
 
     def _close(self) -> None:
         for name in ("_busy", "_idle"):
-            pool = self.__dict__.get(name)
-            if pool is not None:
-                pool.shutdown()
+            if name in self.__dict__:
+                getattr(self, name).close()
         self._selector.close()
         self._heard.close()
         self._bell.close()
+
+
+class _Hands(Generic[T]):
+    """Helpers' threads, as many as are needed and `most` at most."""
+
+    def __init__(self, most: int, give_back: Callable[[_Going[T], Any, BaseException | None], None]) -> None:
+        self._most = most
+        self._give_back = give_back
+        self._calls: SimpleQueue[tuple[_Going[T], Callable[[], Any]] | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+
+    def put(self, call: tuple[_Going[T], Callable[[], Any]]) -> None:
+        self._calls.put(call)
+        if len(self._threads) < self._most:
+            self._threads.append(Thread(target=self._work, daemon=True))
+            self._threads[-1].start()
+
+    def close(self) -> None:
+        for _ in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (taken := self._calls.get()) is not None:
+            each, call = taken
+            try:
+                came, error = call(), None
+            except BaseException as failure:  # noqa: BLE001 - it is raised where it is waited for
+                came, error = None, failure
+            self._give_back(each, came, error)
 
 
 def _keep_memory() -> None:
