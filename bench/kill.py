@@ -58,6 +58,7 @@ from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.smtp import Relay, Smtp
+from newsletter.waits import Course
 
 NOW = datetime(2026, 11, 16, 6, tzinfo=UTC)
 TOKENS = Tokens(["0123456789abcdef0123456789abcdef"])
@@ -160,7 +161,7 @@ def send(url: str, port: int, connections: int, signer: Signer | None = None) ->
         pauses=Pauses(database),
         paces=Paces(database),
         merge=to_message,
-        sign=None if signer is None else partial(signed, signer),
+        sign=None if signer is None else partial(signing, signer),
         address_key=TOKENS.address_key,
         lease=timedelta(minutes=15),
         max_age=timedelta(days=4),
@@ -176,8 +177,9 @@ def send(url: str, port: int, connections: int, signer: Signer | None = None) ->
     )
 
 
-def signed(signer: Signer, message: Message) -> Message:
-    return replace(message, data=signer.sign(message.data))
+def signing(signer: Signer, message: Message) -> Course[Message]:
+    data = yield from signer.signing(message.data)
+    return replace(message, data=data)
 
 
 def to_message(mailing: Mailing, claim: Claim) -> Message:

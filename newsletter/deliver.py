@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import NamedTuple, Protocol
 
 from newsletter.errors import (
@@ -41,7 +40,7 @@ from newsletter.model import (
     scopes_of,
 )
 from newsletter.pacing import Pace, complains, slow
-from newsletter.waits import Apart, Course, Shared
+from newsletter.waits import Course, Shared
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
 _MAILINGS_KEPT = 8  #: at hand
@@ -86,7 +85,7 @@ class Transport(Protocol):
 class Post:
     """What delivering needs: the ledger, the mailings, and how a claim becomes a message.
 
-    `sign` is asked apart from the sending, since it computes; None: nothing is signed. `hold`: what may have been sent waits for an operator instead of being sent again. `closed`: the scopes of newsletters
+    `sign` gives a message its signatures; None: nothing is signed. `hold`: what may have been sent waits for an operator instead of being sent again. `closed`: the scopes of newsletters
     that are outside of their hours at a moment.
     """
 
@@ -96,7 +95,7 @@ class Post:
     pauses: Pauses
     paces: Paces
     merge: Callable[[Mailing, Claim], Message]
-    sign: Callable[[Message], Message] | None = None
+    sign: Callable[[Message], Course[Message]] | None = None
     address_key: Callable[[str], str]
     lease: timedelta
     max_age: timedelta
@@ -218,7 +217,7 @@ class Sender:
         try:
             message = post.merge(self._clerk.mailing(claim.digest_id, claim.form), claim)
             if post.sign is not None:
-                message = yield Apart(partial(post.sign, message), busy=True)
+                message = yield from post.sign(message)
             yield from self._transport.sending(message)
         except (TransportError, MailError) as error:
             return error
