@@ -53,7 +53,8 @@ class Database:
         self._dialect = engine.dialect.name
         self._keeping = Lock()
         self._kept: Connection | None = None
-        self._broken_off = 0
+        self._user: object = None  # of the last `begin_again`
+        self._turns = 0
 
     @property
     def dialect(self) -> str:
@@ -77,10 +78,10 @@ class Database:
             yield connection
 
     @contextmanager
-    def begin_again(self) -> Iterator[tuple[Connection, object]]:
+    def begin_again(self, user: object) -> Iterator[tuple[Connection, object]]:
         """`begin` for what comes hundreds of times a second, on SQLite by one connection that is kept for it.
 
-        Beside it something that is not None and the same as the last time, if nobody else has written anything in
+        Beside it something that is not None and the same as the last time, if nobody but `user` has written anything in
         between, and no such transaction was broken off.
         """
         if self._dialect != "sqlite":
@@ -94,14 +95,16 @@ class Database:
             driver = connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
             driver.execute("BEGIN IMMEDIATE")
+            if user is not self._user:
+                self._user, self._turns = user, self._turns + 1
             try:
-                yield connection, (*driver.execute("PRAGMA data_version").fetchone(), self._broken_off)
+                yield connection, (*driver.execute("PRAGMA data_version").fetchone(), self._turns)
                 if connection.in_transaction():  # SQLAlchemy has joined it and keeps books of its own
                     connection.commit()
                 else:
                     driver.commit()
             except BaseException:
-                self._broken_off += 1
+                self._user = None
                 connection.rollback()
                 driver.rollback()
                 raise

@@ -100,12 +100,12 @@ class Deliveries:
             _require_end(one.outcome)
         paced = self._paced_scopes(now) if wanted else frozenset()
         try:
-            with self._database.begin_again() as (connection, mark):
+            with self._database.begin_again(self) as (connection, mark):
                 desk = _Desk(connection, terms, now, paced, self._paces, _still_good(self._stock, mark, terms, now))
                 _record(desk, settled)
                 return self._served(desk, wanted)
         except _LostClaimError:
-            with self._database.begin_again() as (connection, mark):
+            with self._database.begin_again(self) as (connection, mark):
                 desk = _Desk(connection, terms, now, paced, self._paces, _still_good(None, mark, terms, now))
                 lost = tuple(one for one in settled if not _recorded(desk, one))
                 return self._served(desk, wanted, lost)
