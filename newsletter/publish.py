@@ -360,7 +360,7 @@ class _Round:
     def _forms_wanted(self) -> tuple[Wanted, ...]:
         texts = self._chain.press.recipients.wishes(self._slug)
         wishes = [preferences for preferences in map(loads, texts) if self._turn.term(preferences).serves]
-        usual = [(preferences, self._turn.usual_start(preferences, None)) for preferences in (USUAL, *wishes)]
+        usual = [(preferences, self._turn.usual_start(preferences)) for preferences in (USUAL, *wishes)]
         readers = [*dict.fromkeys(usual), *dict.fromkeys(self._doubtful.values())]
         self._chain.load(self._turn.issues(min(start for _, start in readers)))
         return forms_wanted(self._turn, readers)

@@ -208,12 +208,10 @@ class Turn:
     def term(self, preferences: Preferences) -> Term:
         return self.terms[cadence_of(self.newsletter, preferences)]
 
-    def usual_start(self, preferences: Preferences, since: datetime | None) -> datetime:
+    def usual_start(self, preferences: Preferences, since: datetime = BEGINNING) -> datetime:
         """From where on a reader is owed who is not in doubt. `since` is when they came: nothing up to it is owed."""
         start = self.term(preferences).start
-        if since is None or cadence_of(self.newsletter, preferences) is self.newsletter.cadence:
-            return start
-        return max(start, since)
+        return start if preferences.cadence is None else max(start, since)
 
     def issues(self, start: datetime) -> Sequence[Issue]:
         """The digest itself, and those mailed before it that end after `start`."""
@@ -304,7 +302,7 @@ def forms_wanted(turn: Turn, readers: Iterable[tuple[Preferences, datetime]]) ->
     """
     starts: dict[Cadence | None, datetime] = {}
     audiences: dict[tuple[Cadence | None, str | None], set[Audience]] = {}
-    for preferences, start in ((USUAL, turn.usual_start(USUAL, None)), *readers):
+    for preferences, start in ((USUAL, turn.usual_start(USUAL)), *readers):
         if turn.term(preferences).serves:
             shape = turn.shape(preferences, start)
             starts[shape.cadence] = min(start, starts.get(shape.cadence, start))

@@ -288,7 +288,7 @@ class App:
         templates = self.templates if language is None else self.templates.for_language(language)
         told = sorted(audiences)
         mailing = compile_mailing(digest, self.site, templates, editions=Edition, audiences=told)
-        judge(digest, mailing, self.site, self._proof_reader(digest))
+        judge(digest, mailing, self.site, self._proof_reader(digest), language or "")
         return mailing
 
     def _spoken(self, language: str) -> str | None:

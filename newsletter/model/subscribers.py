@@ -73,7 +73,7 @@ class Reader(NamedTuple):
     """Somebody with a confirmed subscription, as planning goes through a million of them.
 
     `preferences` is their text as the database keeps it, None for the usual ones. `since`: no digest that ended up to then
-    is owed. `changed_at` is when they last changed how often they get mail, or came back; None: never.
+    is owed; the beginning of time for who came before the first. `changed_at` is when they last changed how often they get mail, or came back; None: never.
     """
 
     subscriber_id: str

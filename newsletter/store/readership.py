@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 
 from newsletter.model import Reader, SubscriptionState
 from newsletter.store.database import Database
 from newsletter.store.rows import Hot
 from newsletter.store.schema import subscriber as people
 from newsletter.store.schema import subscription as links
+from newsletter.wishes import BEGINNING
 
 _BATCH = 5_000  #: so many are read at once
 
@@ -55,10 +56,8 @@ def _confirmed(newsletter: object) -> tuple[ColumnElement[bool], ...]:
 
 
 def _readers(*conditions: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
-    """Who came before it was written down since when is owed what came after their consent."""
-    since = func.coalesce(links.c.since, links.c.consent_at).label("since")
     return (
-        select(people.c.id, people.c.address, links.c.preferences, since, links.c.changed_at)
+        select(people.c.id, people.c.address, links.c.preferences, links.c.since, links.c.changed_at)
         .join(links, links.c.subscriber_id == people.c.id)
         .where(*conditions)
     )
@@ -71,4 +70,4 @@ _EVERYBODY = Hot(
 
 def _reader_of(row: Any) -> Reader:
     domain = row.address.rpartition("@")[2].lower()
-    return Reader(row.id, domain, row.preferences, row.since, row.changed_at)
+    return Reader(row.id, domain, row.preferences, row.since or BEGINNING, row.changed_at)
