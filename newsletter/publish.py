@@ -60,9 +60,11 @@ class Added(Protocol):
 
 
 class Recipients(Protocol):
-    """Whose subscription is confirmed: every text of preferences, who changed how often they get mail, and everybody."""
+    """Whose subscription is confirmed: what they wish for as far as forms hang on it, who changed how often they get mail,
+    and everybody.
+    """
 
-    def wishes(self, newsletter: str) -> Collection[str]: ...
+    def wishes(self, newsletter: str) -> Collection[Preferences]: ...
     def changed(self, newsletter: str, after: datetime, *, own_cadence: bool) -> Collection[Reader]: ...
     def readers(self, newsletter: str) -> Iterable[Reader]: ...
 
@@ -358,8 +360,8 @@ class _Round:
         }
 
     def _forms_wanted(self) -> tuple[Wanted, ...]:
-        texts = self._chain.press.recipients.wishes(self._slug)
-        wishes = [preferences for preferences in map(loads, texts) if self._turn.term(preferences).serves]
+        told = self._chain.press.recipients.wishes(self._slug)
+        wishes = [preferences for preferences in told if self._turn.term(preferences).serves]
         usual = [(preferences, self._turn.usual_start(preferences)) for preferences in (USUAL, *wishes)]
         readers = [*dict.fromkeys(usual), *dict.fromkeys(self._doubtful.values())]
         self._chain.load(self._turn.issues(min(start for _, start in readers)))

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
 
 from newsletter.model import USUAL, Article, Audience, Cadence, Choice, Newsletter, NoticeItem, Preferences, Status
 from newsletter.periods import local_date, local_moment, period_containing, period_named
@@ -157,17 +158,35 @@ def _regular(newsletter: Newsletter, issue: Issue) -> bool:
 # -- what -------------------------------------------------------------------------------------------------------------
 
 
-def wanted(preferences: Preferences, articles: Iterable[Article]) -> frozenset[str]:
+class Offer(NamedTuple):
+    """What of an article decides who wants it. `credibility` is a number of 5; None is an article without a rating."""
+
+    article: str
+    topics: frozenset[str]
+    credibility: float | None
+
+
+def offer_of(article: Article) -> Offer:
+    rating = article.summary.credibility
+    return Offer(
+        article=article.id,
+        topics=frozenset(map(topic_slug, article.summary.topics)),
+        credibility=None if rating is None else rating.value * 5 / rating.scale,
+    )
+
+
+def wanted(preferences: Preferences, offers: Iterable[Offer]) -> frozenset[str]:
     """The ids of those articles that a reader wants. Without a rating an article passes."""
-    return frozenset(article.id for article in articles if _wants(preferences, article))
-
-
-def _wants(preferences: Preferences, article: Article) -> bool:
-    topics = {topic_slug(topic) for topic in article.summary.topics}
-    if topics & preferences.unwanted_topics or (preferences.topics and not topics & preferences.topics):
-        return False
-    credibility, least = article.summary.credibility, preferences.min_credibility
-    return least is None or credibility is None or credibility.value * 5 / credibility.scale >= least
+    into, out, least = preferences.topics, preferences.unwanted_topics, preferences.min_credibility
+    return frozenset(
+        [
+            article
+            for article, topics, credibility in offers
+            if (not into or not into.isdisjoint(topics))
+            and out.isdisjoint(topics)
+            and (least is None or credibility is None or credibility >= least)
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +223,8 @@ class Turn:
         self._due_at = due_at
         self._now = now
         self._spoken = spoken
+        self._offers: dict[datetime, tuple[Offer, ...]] = {}
+        self._hours: dict[tuple[time | None, str | None], datetime | None] = {}
 
     def term(self, preferences: Preferences) -> Term:
         return self.terms[cadence_of(self.newsletter, preferences)]
@@ -245,10 +266,10 @@ class Turn:
         form = self.forms.get((shape.cadence, language))
         if form is None:
             return None
-        at = hour(preferences, self.newsletter.zone, self._due_at)
+        at = self._hour(preferences)
         if resting(preferences, self.newsletter.zone, self._now if at is None else max(at, self._now)):
             return Decision(skipped=PAUSED)
-        articles = wanted(preferences, self.articles(start)) & form.articles
+        articles = wanted(preferences, self._owed(start)) & form.articles
         if not articles and not form.notices:
             return Decision(skipped=NOTHING_CHOSEN)
         own = shape.audience is self.newsletter.audience or shape.audience not in form.audiences
@@ -262,6 +283,17 @@ class Turn:
         return Decision(
             choice=None if choice == Choice() else choice, at=at if at is not None and at > self._now else None
         )
+
+    def _owed(self, start: datetime) -> tuple[Offer, ...]:
+        if start not in self._offers:
+            self._offers[start] = tuple(map(offer_of, self.articles(start)))
+        return self._offers[start]
+
+    def _hour(self, preferences: Preferences) -> datetime | None:
+        key = (preferences.send_at, preferences.zone)
+        if key not in self._hours:
+            self._hours[key] = hour(preferences, self.newsletter.zone, self._due_at)
+        return self._hours[key]
 
     def _compiled_language(self, shape: Shape) -> str | None:
         """The one that is wanted; another, where somebody said so after the forms were made."""

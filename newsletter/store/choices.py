@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.model import Choice
-from newsletter.store.database import insert_new
 from newsletter.store.preferences import dump_choice, load_choice
-from newsletter.store.rows import among
+from newsletter.store.rows import among, write_rows
 from newsletter.store.schema import choice as table
 
-_KEPT = 50_000  #: how many are at hand
+_KEPT = 20_000  #: how many are at hand
 
 
 class ChoiceNumbers:
@@ -22,23 +22,23 @@ class ChoiceNumbers:
         self._connection = connection
         self._numbers: dict[Choice, int] = {}
 
-    def of(self, choice: Choice | None) -> int | None:
-        """None for everything in the newsletter's own form."""
-        if choice is None:
-            return None
-        number = self._numbers.get(choice)
-        if number is None:
-            if len(self._numbers) >= _KEPT:
-                self._numbers.clear()
-            number = self._numbers[choice] = self._number(dump_choice(choice) or "{}")
-        return number
+    def of(self, choices: Iterable[Choice | None]) -> Mapping[Choice, int]:
+        """At least the numbers of these choices; None has none."""
+        wanted = {choice for choice in choices if choice is not None}
+        if len(self._numbers) >= _KEPT:
+            self._numbers.clear()
+        texts = {dump_choice(choice) or "{}": choice for choice in wanted.difference(self._numbers)}
+        if texts:
+            write_rows(self._connection, _NEW[self._connection.dialect.name], [(text,) for text in texts], ("text",))
+            found = select(table).where(among(self._connection, table.c.text, texts.keys()))
+            self._numbers |= {texts[row.text]: row.id for row in self._connection.execute(found)}
+        return self._numbers
 
-    def _number(self, text: str) -> int:
-        row = insert_new(self._connection, table, {"text": text})
-        if row is None:
-            row = self._connection.execute(select(table.c.id).where(table.c.text == text)).one()
-        number: int = row.id
-        return number
+
+_NEW: Mapping[str, Insert] = {
+    "sqlite": sqlite.insert(table).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table).on_conflict_do_nothing(),
+}
 
 
 class Choices:

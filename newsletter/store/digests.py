@@ -265,7 +265,11 @@ def _add_deliveries(connection: Connection, number: int, new: NewDigest, now: da
     waiting, moment, going, skipped = iter(new.deliveries), driver_moment(connection, now), 0, 0
     choices = ChoiceNumbers(connection)
     while some := list(islice(waiting, _BATCH)):
-        rows = [_delivery(connection, number, one, choices.of(one.choice), moment) for one in some]
+        numbers = choices.of(one.choice for one in some)
+        rows = [
+            _delivery(connection, number, one, None if one.choice is None else numbers[one.choice], moment)
+            for one in some
+        ]
         write_rows(connection, _NEW_DELIVERY, rows, _COLUMNS)
         aside = sum(1 for one in some if one.skipped is not None)
         going, skipped = going + len(some) - aside, skipped + aside

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, or_, select
+from sqlalchemy import JSON, ColumnElement, Select, bindparam, cast, func, or_, select
 
-from newsletter.model import Reader, SubscriptionState
+from newsletter.model import Preferences, Reader, SubscriptionState
 from newsletter.store.database import Database
+from newsletter.store.preferences import loads
 from newsletter.store.rows import Hot
 from newsletter.store.schema import subscriber as people
 from newsletter.store.schema import subscription as links
 from newsletter.wishes import BEGINNING
 
+_DECIDE_FORMS = ("cadence", "language", "audience")
 _BATCH = 5_000  #: so many are read at once
 
 
@@ -24,11 +27,22 @@ class Readership:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def wishes(self, newsletter: str) -> tuple[str, ...]:
-        """Every text of preferences that somebody has, each once."""
-        query = select(links.c.preferences).where(*_confirmed(newsletter), links.c.preferences.is_not(None)).distinct()
+    def wishes(self, newsletter: str) -> tuple[Preferences, ...]:
+        """Every combination of cadence, language and audience that somebody named, each once; a handful."""
+        lite = self._database.dialect == "sqlite"
+        named = [
+            func.json_extract(links.c.preferences, f"$.{name}")
+            if lite
+            else cast(links.c.preferences, JSON)[name].as_string()
+            for name in _DECIDE_FORMS
+        ]
+        query = select(*named).where(*_confirmed(newsletter), links.c.preferences.is_not(None)).distinct()
         with self._database.read() as connection:
-            return tuple(connection.execute(query).scalars())
+            rows = connection.execute(query).all()
+        told = (dict(zip(_DECIDE_FORMS, row, strict=True)) for row in rows)
+        return tuple(
+            loads(json.dumps({name: value for name, value in each.items() if value is not None})) for each in told
+        )
 
     def changed(self, newsletter: str, after: datetime, *, own_cadence: bool) -> tuple[Reader, ...]:
         """Who changed how often they get mail, or came back, at `after` or since; with `own_cadence` also everybody
