@@ -77,9 +77,12 @@ def _readers(*conditions: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
     )
 
 
-_EVERYBODY = Hot(
-    _readers(*_confirmed(bindparam("slug")), people.c.id > bindparam("after")).order_by(people.c.id).limit(_BATCH)
-)
+def _everybody() -> Hot:
+    conditions = (*_confirmed(bindparam("slug")), people.c.id > bindparam("after"))
+    return Hot(_readers(*conditions).order_by(people.c.id).limit(_BATCH))
+
+
+_EVERYBODY = _everybody()
 
 
 def _reader_of(row: Any) -> Reader:
