@@ -372,7 +372,9 @@ class _Round:
         digest, turn = self._digest, self._turn
         if wanted.cadence is None:
             return digest
-        told = list(self._chain.told(turn.issues(wanted.start)))
+        issues = turn.issues(wanted.start)
+        self._chain.load(issues)  # a form may reach back farther than anybody is owed
+        told = list(self._chain.told(issues))
         carrying = [issue for issue, contents in told if contents.articles or contents.notices]
         planned = replace(
             digest.planned,
