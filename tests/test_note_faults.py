@@ -103,6 +103,17 @@ def test_a_relay_that_refuses_us_stops_the_round_and_burns_nobody(tmp_path: Path
         assert send(house, 1) == {"sent": 5}
 
 
+def test_a_note_comes_back_to_an_address_that_names_it_and_nobody(tmp_path: Path) -> None:
+    bounces = ('# address = "b@bounces', 'address = "b@bounces')
+    with FaultServer() as server, open_house(tmp_path, *by_smtp(server.port), bounces) as house:
+        house.ask()
+        send(house)
+        (question,) = server.accepted
+        named = house.app.tokens.read_return_path(question.sender)
+        assert f"Message-ID: <{named}@".encode() in question.data
+        assert "ann" not in question.sender
+
+
 def test_a_pause_of_everything_holds_notes_up(tmp_path: Path) -> None:
     with open_house(tmp_path) as house:
         house.ask()
