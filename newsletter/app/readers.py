@@ -17,7 +17,15 @@ from newsletter import subscribe
 from newsletter.app.delivery import Delivery
 from newsletter.app.rosters import Entry, Refusal, Roster
 from newsletter.config import Config
-from newsletter.errors import FormError, MailError, NewsletterError, RelayFailure, TokenError, TransportError
+from newsletter.errors import (
+    FormError,
+    MailError,
+    NewsletterError,
+    RelayFailure,
+    TemplateError,
+    TokenError,
+    TransportError,
+)
 from newsletter.mail import wording
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import compile_note
@@ -375,7 +383,7 @@ class Readers:
     def _attempt(self, claim: NoteClaim, token: str, transport: Transport, now: datetime) -> NewsletterError | None:
         try:
             transport.send(self._message(claim, token, now))
-        except (TransportError, MailError) as error:
+        except (TransportError, MailError, TemplateError) as error:
             return error
         return None
 
