@@ -215,7 +215,7 @@ GOODBYE_PREHEADER = marked("Your subscription has ended. You need not do anythin
 CONFIRM_NOTHING = marked("If you did not ask for this, do nothing. Then nothing more comes.")
 PREFERENCES_REASON = marked("You get this email because somebody asked for this link with your address.")
 PREFERENCES_PREHEADER = marked("The link works for seven days. If you did not ask for it, do nothing.")
-PREFERENCES_ASKED = marked("Somebody asked us for this link with your address. We hope it was you.")
+PREFERENCES_ASKED = marked("Somebody asked us for this link with your address. If it was you, here it is.")
 PREFERENCES_PAGE = marked(
     "It opens a page of your own. There you can change what we send and how often, take a break, or leave. "
     "You can also see all that we know about you, and have it deleted."
