@@ -82,6 +82,11 @@ class Choice:
     cadence: Cadence | None = None
     language: str | None = None
 
+    @property
+    def form(self) -> str:
+        """Which of a digest's mailings it is cut from: `weekly`, `de`, `weekly-de`; empty for the newsletter's own."""
+        return "-".join(part for part in (self.cadence, self.language) if part)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
