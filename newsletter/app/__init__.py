@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError,
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
+from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee
 from newsletter.mail.note import NoteKind
@@ -31,6 +32,7 @@ from newsletter.mail.preview import Preview, make_preview, make_test, make_test_
 from newsletter.mail.proof import Proof, all_proofs, judge
 from newsletter.model import (
     Article,
+    Audience,
     Choice,
     Consent,
     Digest,
@@ -59,12 +61,14 @@ from newsletter.store.database import Database, open_database
 from newsletter.store.digests import Digests, RecordedDigest
 from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
+from newsletter.store.figures import Figures
 from newsletter.store.limits import Limits
 from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.related import RelatedIndex
+from newsletter.store.search import Search
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
@@ -130,6 +134,8 @@ class App:
         self._related = RelatedIndex(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
+        self.search = Search(database)
+        self.figures = Figures(database)
         self.limits = Limits(database, tokens.allowance_key)
         self.incoming = Incoming(config, database, tokens)
         self.delivery = Delivery(
@@ -261,6 +267,7 @@ class App:
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
         results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
+        self.search.catch_up(now)  # after the pages, so that what is found can be read
         self._ticks.record(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 
@@ -288,13 +295,19 @@ class App:
             digests=self._digests,
             recipients=self._subscribers,
             compile_mailing=self._compile_judged,
+            language=self.templates.words.language,
             message_id=self._message_id,
         )
 
-    def _compile_judged(self, digest: Digest) -> Mailing:
+    def _compile_judged(
+        self, digest: Digest, *, audience: Audience | None = None, language: str | None = None
+    ) -> Mailing:
         """Raises MailError for a digest that fails a hard rule of the gate, besides what compiling raises."""
-        mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
-        judge(digest, mailing, self.site, self._proof_reader(digest))
+        told = for_audience(digest, audience or digest.newsletter.audience)
+        templates = self.templates if language is None else self.templates.for_language(language)
+        mailing = compile_mailing(told, self.site, templates, editions=Edition)
+        site = self.site if language is None else replace(self.site, language=templates.words.language)
+        judge(told, mailing, site, self._proof_reader(told))
         return mailing
 
     def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:

@@ -257,7 +257,8 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        message = merge(mailing, addressee, site=self._site, sender=self._return_path(mailing, claim))
+        sender = self._return_path(mailing, claim)
+        message = merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
         return self.signed(message)
 
 

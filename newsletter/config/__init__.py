@@ -99,6 +99,9 @@ class SiteConfig(_Part):
     author: Line = Field(description="the person or office that answers for the texts")
     contact: Address = Field(description="an address that a person reads")
     postal_address: Line = Field(description="a postal address; every digest must carry one")
+    privacy_url: WebAddress | Literal[""] = Field(
+        "", description="a page of your own on privacy, https://..., without a slash at the end"
+    )
     tag_authority: str = Field(
         pattern=r"^[a-z0-9.-]+$", description="a host name of yours in lower case, for ids; never change it"
     )
@@ -334,6 +337,7 @@ class WebConfig(_Part):
         min_length=1,
         description="a file of mode 0600; `newsletter password` makes it",
     )
+    search: bool = Field(default=True, description="true or false")
 
 
 class Config(_Part):
@@ -357,7 +361,8 @@ class Config(_Part):
 
     def published_by(self) -> Site:
         told = self.site.model_dump()
-        return Site(**(told | {"tag_date": self.site.tag_date.isoformat(), "sign_up": self.subscribe.open}))
+        added = {"sign_up": self.subscribe.open, "search": self.web.search}
+        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()} | added))
 
     @property
     def mail_domain(self) -> str:

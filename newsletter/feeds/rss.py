@@ -8,7 +8,7 @@ the locale of the whole process to write a date.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from email.utils import format_datetime
 from html import escape
@@ -60,19 +60,24 @@ class _Channel(FeedGenerator):  # type: ignore[misc]  # feedgen ships no types
 
 def write(feed: Feed) -> bytes:
     """One RSS document in UTF-8, items in the order given. The same feed gives the same bytes."""
-    return document(feed, map(fragment, feed.entries))
+    return document(feed, map(placing(feed), map(fragment, feed.entries)))
 
 
-def document(feed: Feed, fragments: Iterable[bytes]) -> bytes:
-    """The same from items that are written already; `feed.entries` is not looked at."""
-    if feed.origin:
-        end = _source(feed.origin) + _END_OF_ITEM.encode()
-        fragments = (each[: -len(_END_OF_ITEM)] + end for each in fragments)
-    return join(_head(feed), b"  </channel>\n</rss>\n", fragments, style=feed.style)
+def placing(feed: Feed) -> Callable[[bytes], bytes]:
+    """An item names the feed in which it stood first, where that is another one."""
+    if feed.origin is None:
+        return bytes
+    end = _source(feed.origin) + _END_OF_ITEM.encode()
+    return lambda item: item[: -len(_END_OF_ITEM)] + end
+
+
+def document(feed: Feed, pieces: Iterable[bytes]) -> bytes:
+    """The same from pieces that are written already; `feed.entries` is not looked at."""
+    return join(_head(feed), b"  </channel>\n</rss>\n", pieces, style=feed.style)
 
 
 def fragment(entry: Entry) -> bytes:
-    """One item, as it stands in any document.
+    """One item.
 
     A description is HTML to all readers, so plain text is written as such; content stands in a CDATA section.
     """

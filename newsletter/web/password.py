@@ -5,6 +5,7 @@ There is no session and no cookie: a browser sends the password with every reque
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -19,7 +20,7 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from math import ceil
 
-from anyio import CapacityLimiter, to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -110,13 +111,14 @@ class Door:
     def __init__(self, app: App, now: Callable[[], datetime]) -> None:
         self._app = app
         self._now = now
-        self._one_at_a_time = CapacityLimiter(1)  # a crowd of wrong passwords takes 32 MiB and one core, not more
+        self._one_at_a_time = asyncio.Lock()  # a crowd of wrong passwords takes 32 MiB and one core, not more
         self._key = secrets.token_bytes(32)
         self._proven = b""  #: keyed hash of what was right last, for scrypt is too slow for every request
 
     async def refusal(self, request: Request) -> Response | None:
         """None where the request carries the operator's password."""
-        refused = await to_thread.run_sync(self._judge, request, limiter=self._one_at_a_time)
+        async with self._one_at_a_time:
+            refused = await run_in_threadpool(self._judge, request)
         return None if refused is None else refused.response()
 
     def _judge(self, request: Request) -> Refusal | None:

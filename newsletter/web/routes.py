@@ -9,23 +9,23 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from newsletter.app import App
 from newsletter.errors import StoreError, TemplateError, TokenError
-from newsletter.web import REQUIRED_TEMPLATES
+from newsletter.web import REQUIRED_TEMPLATES, metrics, search
 from newsletter.web.choosing import Choosing
 from newsletter.web.desk import Desk
 from newsletter.web.leaving import Leaving
 from newsletter.web.offers import Offers
+from newsletter.web.password import Door
 from newsletter.web.signing_up import SigningUp
 from newsletter.web.static import Files
 
 #: What the process answers itself; all else is a file.
-_DYNAMIC = re.compile(r"/healthz|/subscribe(/form)?|/(confirm|preferences|unsubscribe)/.*", re.DOTALL)
+_DYNAMIC = re.compile(
+    r"/(healthz|readyz|metrics|status|search)|/subscribe(/form)?|/(confirm|preferences|unsubscribe)/.*", re.DOTALL
+)
 
 
 def web_app(app: App, now: Callable[[], datetime]) -> ASGIApp:
@@ -36,23 +36,26 @@ def web_app(app: App, now: Callable[[], datetime]) -> ASGIApp:
     for missing in app.templates.missing(REQUIRED_TEMPLATES):
         raise TemplateError(f"template {missing}: no such file in paths.templates or in the package")
     files = Files(Path(app.config.paths.public), now)
-    dynamic = _dynamic(app, now)
+    requests = metrics.Requests()
+    dynamic = _dynamic(app, now, requests)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         to_file = scope["type"] == "http" and not _DYNAMIC.fullmatch(scope["path"])
         await (files if to_file else dynamic)(scope, receive, send)
 
-    return serve
+    return metrics.counted(serve, requests)
 
 
-def _dynamic(app: App, now: Callable[[], datetime]) -> ASGIApp:
-    async def healthz(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
+def _dynamic(app: App, now: Callable[[], datetime], requests: metrics.Requests) -> ASGIApp:
+    door = Door(app, now)
     desk, offers = Desk(app, now), Offers(app)
     pages = (SigningUp(desk, offers), Leaving(desk), Choosing(desk, offers))
     dynamic = Starlette(
-        routes=[Route("/healthz", healthz), *(route for each in pages for route in each.routes())],
+        routes=[
+            *metrics.routes(app, now, door, requests),
+            *search.routes(app, now),
+            *(route for each in pages for route in each.routes()),
+        ],
         exception_handlers={
             HTTPException: desk.http_error,
             TokenError: desk.unknown_link,
