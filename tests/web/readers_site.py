@@ -124,7 +124,9 @@ def told(answer: Answer) -> str:
 
 
 @contextmanager
-def readers_site(folder: Path, *changes: tuple[str, str], port: int = 0, seeds: Path = ROOT / "seeds") -> Iterator[Site]:
+def readers_site(
+    folder: Path, *changes: tuple[str, str], port: int = 0, seeds: Path = ROOT / "seeds"
+) -> Iterator[Site]:
     """The shipped configuration with `changes`, served."""
     make_public(folder)
     workshop = open_workshop(folder, seeds=seeds)
