@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError,
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
+from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee
 from newsletter.mail.note import NoteKind
@@ -31,6 +32,7 @@ from newsletter.mail.preview import Preview, make_preview, make_test, make_test_
 from newsletter.mail.proof import Proof, all_proofs, judge
 from newsletter.model import (
     Article,
+    Audience,
     Choice,
     Consent,
     Digest,
@@ -43,6 +45,7 @@ from newsletter.model import (
     SourceRun,
     Subscriber,
     Subscription,
+    Topic,
 )
 from newsletter.model.incoming import BounceCount
 from newsletter.pages import REQUIRED_TEMPLATES as PAGE_TEMPLATES
@@ -58,17 +61,21 @@ from newsletter.store.database import Database, open_database
 from newsletter.store.digests import Digests, RecordedDigest
 from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
+from newsletter.store.figures import Figures
+from newsletter.store.limits import Limits
 from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.related import RelatedIndex
+from newsletter.store.search import Search
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
 from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
+from newsletter.words import named_languages
 
 _CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
 _OPENS_NOTHING = "a-preview-opens-nothing"
@@ -127,6 +134,9 @@ class App:
         self._related = RelatedIndex(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
+        self.search = Search(database)
+        self.figures = Figures(database)
+        self.limits = Limits(database, tokens.allowance_key)
         self.incoming = Incoming(config, database, tokens)
         self.delivery = Delivery(
             config=config,
@@ -230,6 +240,15 @@ class App:
             raise UsageError(f'no article "{slug}"; `newsletter articles list` shows all')
         return article
 
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics that have a page, by slug."""
+        return Topics(self._database).with_articles(self.config.feeds.topic_articles)
+
+    def languages(self) -> tuple[tuple[str, str], ...]:
+        """The languages of our words, each as its tag and its own name, that of the site first; empty if it is the one."""
+        own = Path(self.config.paths.templates) if self.config.paths.templates else None
+        return named_languages(self.config.site.language, own)
+
     # -- publish ------------------------------------------------------------------------------------------------------
 
     def plan(self, now: datetime) -> tuple[Draft, ...]:
@@ -248,6 +267,8 @@ class App:
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
         results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
+        self.search.catch_up(now)  # after the pages, so that what is found can be read
+        self.limits.purge(now)
         self._ticks.record(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 
@@ -275,13 +296,19 @@ class App:
             digests=self._digests,
             recipients=self._subscribers,
             compile_mailing=self._compile_judged,
+            language=self.templates.words.language,
             message_id=self._message_id,
         )
 
-    def _compile_judged(self, digest: Digest) -> Mailing:
+    def _compile_judged(
+        self, digest: Digest, *, audience: Audience | None = None, language: str | None = None
+    ) -> Mailing:
         """Raises MailError for a digest that fails a hard rule of the gate, besides what compiling raises."""
-        mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
-        judge(digest, mailing, self.site, self._proof_reader(digest))
+        told = for_audience(digest, audience or digest.newsletter.audience)
+        templates = self.templates if language is None else self.templates.for_language(language)
+        mailing = compile_mailing(told, self.site, templates, editions=Edition)
+        site = self.site if language is None else replace(self.site, language=templates.words.language)
+        judge(told, mailing, site, self._proof_reader(told))
         return mailing
 
     def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:

@@ -257,9 +257,8 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        message = merge(
-            mailing, addressee, site=self._site, sender=self.return_path(mailing.newsletter, claim.message_id)
-        )
+        sender = self.return_path(mailing.newsletter, claim.message_id)
+        message = merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
         return self.signed(message)
 
 

@@ -33,6 +33,8 @@ ABOUT_HEADING = marked("About this email")
 READ_ON_WEB = marked("Read this digest on the web")
 UNSUBSCRIBE = marked("Unsubscribe")
 WRITE_TO_US = marked("Write to us")
+CHANGE = marked("Change what you get")
+PRIVACY = marked("How we treat your data")
 UNSUBSCRIBE_AT_ONCE = marked("Unsubscribe with one press")
 
 CREDIBILITY = marked("Credibility")
