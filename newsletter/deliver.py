@@ -42,8 +42,6 @@ from newsletter.model import (
 from newsletter.pacing import Pace, complains, slow
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
-_MAILINGS_KEPT = 8  #: at hand for each connection
-
 AMBIGUOUS_WAIT = timedelta(minutes=15)
 RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay has refused us
 DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after it has refused us for its policy
@@ -57,7 +55,7 @@ class Ledger(Protocol):
 
 
 class Mailings(Protocol):
-    def mailing(self, digest_id: int, form: str) -> Mailing: ...
+    def mailing(self, digest_id: int) -> Mailing: ...
     def close_finished(self) -> int: ...
 
 
@@ -197,7 +195,7 @@ class Sender:
         self._clerk = clerk
         self._transport = transport
         self._clock = clock
-        self._mailings: dict[tuple[int, str], Mailing] = {}
+        self._mailing: tuple[int, Mailing] | None = None
         self._settled: Settled | None = None
 
     def send_next(self) -> Outcome | None:
@@ -243,18 +241,15 @@ class Sender:
 
     def _attempt(self, claim: Claim) -> NewsletterError | None:
         try:
-            self._transport.send(self._post.merge(self._mailing_of(claim.digest_id, claim.form), claim))
+            self._transport.send(self._post.merge(self._mailing_of(claim.digest_id), claim))
         except (TransportError, MailError) as error:
             return error
         return None
 
-    def _mailing_of(self, digest_id: int, form: str) -> Mailing:
-        key = digest_id, form
-        if key not in self._mailings:
-            if len(self._mailings) >= _MAILINGS_KEPT:
-                self._mailings.clear()
-            self._mailings[key] = self._post.mailings.mailing(digest_id, form)
-        return self._mailings[key]
+    def _mailing_of(self, digest_id: int) -> Mailing:
+        if self._mailing is None or self._mailing[0] != digest_id:
+            self._mailing = (digest_id, self._post.mailings.mailing(digest_id))
+        return self._mailing[1]
 
 
 def decide(
@@ -286,7 +281,7 @@ def decide(
 def _not_made(claim: Claim, failure: NewsletterError, now: datetime) -> Verdict:
     """There is no message: nothing of the digest is for this recipient, or their address cannot stand in one."""
     if isinstance(failure, NothingToSend):
-        return Verdict(outcome=Outcome(state=DeliveryState.SKIPPED, kind="nothing-chosen"))
+        return Verdict(outcome=Outcome(state=DeliveryState.SUPPRESSED, kind="nothing-chosen"))
     if isinstance(failure, HeaderError):
         return Verdict(outcome=Outcome(state=DeliveryState.BOUNCED, kind="not-addressable"))
     return _digest_at_fault(claim, failure.message, now)

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from newsletter.errors import MailError
 from newsletter.model import (
     Article,
-    Audience,
     Cadence,
     Consent,
     Digest,
@@ -48,12 +47,12 @@ def _article(slug: str, day: int) -> Article:
     return make_article(slug, title=slug.title(), published=datetime(2026, 11, day, 12, tzinfo=UTC))
 
 
-def _mailing(digest: Digest, *, audience: Audience | None = None, language: str | None = None) -> Mailing:
+def _mailing(digest: Digest) -> Mailing:
     slug, period = digest.newsletter.slug, digest.planned.period
     return Mailing(newsletter=slug, period=period, subject=period, template=b"")
 
 
-def _refuse(_: Digest, **__: object) -> Mailing:
+def _refuse(_: Digest) -> Mailing:
     raise MailError("no postal address")
 
 
@@ -73,7 +72,6 @@ class Bench:
             digests=self.digests,
             recipients=self.subscribers,
             compile_mailing=compile_mailing,  # type: ignore[arg-type]  # one of the two functions above
-            language="en",
             message_id=lambda *parts: f"<{'.'.join(parts)}@example.org>",
         )
 

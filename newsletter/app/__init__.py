@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,6 @@ from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError,
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
-from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee
 from newsletter.mail.note import NoteKind
@@ -32,7 +31,6 @@ from newsletter.mail.preview import Preview, make_preview, make_test, make_test_
 from newsletter.mail.proof import Proof, all_proofs, judge
 from newsletter.model import (
     Article,
-    Audience,
     Choice,
     Consent,
     Digest,
@@ -296,19 +294,13 @@ class App:
             digests=self._digests,
             recipients=self._subscribers,
             compile_mailing=self._compile_judged,
-            language=self.templates.words.language,
             message_id=self._message_id,
         )
 
-    def _compile_judged(
-        self, digest: Digest, *, audience: Audience | None = None, language: str | None = None
-    ) -> Mailing:
+    def _compile_judged(self, digest: Digest) -> Mailing:
         """Raises MailError for a digest that fails a hard rule of the gate, besides what compiling raises."""
-        told = for_audience(digest, audience or digest.newsletter.audience)
-        templates = self.templates if language is None else self.templates.for_language(language)
-        mailing = compile_mailing(told, self.site, templates, editions=Edition)
-        site = self.site if language is None else replace(self.site, language=templates.words.language)
-        judge(told, mailing, site, self._proof_reader(told))
+        mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
+        judge(digest, mailing, self.site, self._proof_reader(digest))
         return mailing
 
     def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:

@@ -257,8 +257,9 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        sender = self.return_path(mailing.newsletter, claim.message_id)
-        message = merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
+        message = merge(
+            mailing, addressee, site=self._site, sender=self.return_path(mailing.newsletter, claim.message_id)
+        )
         return self.signed(message)
 
 

@@ -48,7 +48,6 @@ from newsletter.model.digests import (
     DigestRecord,
     Edition,
     Item,
-    MailedDigest,
     Newsletter,
     NoticeItem,
     Period,
@@ -77,11 +76,9 @@ from newsletter.model.notes import NewNote, NoteClaim, NoteKind, NoteOutcome
 from newsletter.model.requests import Answer, Asked, Known
 from newsletter.model.subscribers import (
     USUAL,
-    WHOLE,
     Choice,
     Consent,
     Preferences,
-    Reader,
     Request,
     Subscriber,
     Subscription,
@@ -91,7 +88,6 @@ from newsletter.model.subscribers import (
 __all__ = [
     "EVERYTHING",
     "USUAL",
-    "WHOLE",
     "Accepted",
     "Answer",
     "ArchiveCut",
@@ -126,7 +122,6 @@ __all__ = [
     "Item",
     "Known",
     "Link",
-    "MailedDigest",
     "Mailing",
     "Message",
     "NewDelivery",
@@ -150,7 +145,6 @@ __all__ = [
     "PublishedEntry",
     "Quarantined",
     "Rating",
-    "Reader",
     "Related",
     "Request",
     "Settled",

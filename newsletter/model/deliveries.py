@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from newsletter.model.digests import Digest
-from newsletter.model.subscribers import WHOLE, Choice, Subscriber
+from newsletter.model.subscribers import Subscriber
 
 
 class DeliveryState(StrEnum):
@@ -33,26 +33,18 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDelivery:
-    """A delivery to be written down together with its digest. `domain` is the recipient's mail domain.
-
-    `form` and `choice` say which of the digest's mailings it carries, and what of it. It leaves at `next_at`, at once where
-    that is None, and never where `skipped` says why.
-    """
+    """A delivery to be written down together with its digest. `domain` is the recipient's mail domain."""
 
     subscriber_id: str
     message_id: str
     domain: str
-    form: str = ""
-    choice: Choice = WHOLE
-    next_at: datetime | None = None
-    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDigest:
     """A digest to be written down with all that belongs to it.
 
-    `forms` are its mailings besides `mailing`; they may be made while `deliveries` is gone through. `settled` are ids of notices that need not be shown any more, because the articles tell them. `deliveries` is gone
+    `settled` are ids of notices that need not be shown any more, because the articles tell them. `deliveries` is gone
     through once, so a million of them need not be in memory.
     """
 
@@ -60,7 +52,6 @@ class NewDigest:
     settled: tuple[str, ...] = ()
     mailing: Mailing | None = None
     deliveries: Iterable[NewDelivery] = ()
-    forms: Mapping[str, Mailing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +68,6 @@ class Claim:
     lease_until: datetime
     attempts: int
     created_at: datetime
-    form: str = ""
-    choice: Choice = WHOLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

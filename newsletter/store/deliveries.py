@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -31,7 +31,6 @@ from sqlalchemy import (
 
 from newsletter.model import (
     EVERYTHING,
-    WHOLE,
     Claim,
     DeliveryState,
     Exchange,
@@ -45,13 +44,11 @@ from newsletter.model import (
     scopes_of,
 )
 from newsletter.pacing import Pace, holds, reserve
-from newsletter.portions import PAUSED, pausing
 from newsletter.store import schema
 from newsletter.store.database import Database
 from newsletter.store.digests import READY, SENDING
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
-from newsletter.store.preferences import load_choice, loads
 from newsletter.store.rows import Hot
 from newsletter.store.schema import delivery as table
 
@@ -305,8 +302,6 @@ def _whole_row() -> Select[tuple[Any, ...]]:
         select(
             *(table.c[name] for name in ("id", "digest_id", "subscriber_id", "domain", "message_id", "state")),
             *(table.c[name] for name in ("attempts", "created_at", "reserved_at")),
-            schema.choice.c.text.label("choice"),
-            link.c.preferences,
             digest.c.newsletter,
             digest.c.period,
             digest.c.state.label("digest_state"),
@@ -317,7 +312,6 @@ def _whole_row() -> Select[tuple[Any, ...]]:
         .join(digest, digest.c.id == table.c.digest_id)
         .outerjoin(person, person.c.id == table.c.subscriber_id)
         .outerjoin(link, subscribed)
-        .outerjoin(schema.choice, schema.choice.c.id == table.c.choice_id)
     )
 
 
@@ -383,7 +377,7 @@ def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause]) ->
         expired = row.state == DeliveryState.SENDING.value
         if expired:
             events.append(_event(row.id, "lease-expired", now))
-        aside = _aside(row, desk, listed, paused, expired=expired) or _paced(desk, row)
+        aside = _aside(row, terms, listed, paused, expired=expired) or _paced(desk, row)
         if aside is None:
             taken.append(_claim_of(row, terms.owner, now + terms.lease))
             events.append(_event(row.id, "claimed", now))
@@ -433,16 +427,13 @@ def _paced(desk: _Desk, row: Row[Any]) -> _Aside | None:
 
 
 def _aside(
-    row: Row[Any], desk: _Desk, listed: Collection[str], paused: Mapping[str, Pause], *, expired: bool
+    row: Row[Any], terms: Terms, listed: Collection[str], paused: Mapping[str, Pause], *, expired: bool
 ) -> _Aside | None:
     """Why this delivery must not leave now; None where it may."""
-    terms = desk.terms
     if row.subscription_state != SubscriptionState.CONFIRMED.value:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="not-subscribed")
     if terms.address_key(row.address) in listed:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="address-suppressed")
-    if row.preferences is not None and pausing(_wishes(row.preferences), "UTC", desk.now):  # set since it was planned
-        return _Aside(state=DeliveryState.SKIPPED, kind=PAUSED)
     if expired and terms.hold:
         return _Aside(state=DeliveryState.UNKNOWN, kind="held")
     pause = paused.get(domain_scope(row.domain))
@@ -481,7 +472,6 @@ _LISTED = select(schema.suppression.c.address_key).where(
 
 
 def _claim_of(row: Row[Any], owner: str, lease_until: datetime) -> Claim:
-    form, choice = _USUAL_CHOICE if row.choice is None else _chosen(row.choice)
     return Claim(
         delivery_id=row.id,
         digest_id=row.digest_id,
@@ -493,14 +483,7 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime) -> Claim:
         lease_until=lease_until,
         attempts=row.attempts + 1,
         created_at=row.created_at,
-        form=form,
-        choice=choice,
     )
-
-
-_USUAL_CHOICE = "", WHOLE
-_chosen = lru_cache(4096)(load_choice)
-_wishes = lru_cache(4096)(loads)
 
 
 def _event(

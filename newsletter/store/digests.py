@@ -12,16 +12,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
 
 from newsletter.errors import StoreError
 from newsletter.model import (
-    WHOLE,
-    Choice,
     DeliveryState,
     Digest,
     DigestRecord,
-    MailedDigest,
     Mailing,
     NewDelivery,
     NewDigest,
@@ -33,7 +30,6 @@ from newsletter.model import (
 from newsletter.store import schema
 from newsletter.store.database import Database, insert_new
 from newsletter.store.documents import article_of, notice_of
-from newsletter.store.preferences import dump_choice
 from newsletter.store.rows import among, driver_moment, write_rows
 from newsletter.store.schema import digest as table
 
@@ -59,12 +55,6 @@ class Added:
 
     id: int
     deliveries: int
-
-
-_CARRIES = or_(
-    exists().where(schema.digest_article.c.digest_id == table.c.id),
-    exists().where(schema.digest_notice.c.digest_id == table.c.id, schema.digest_notice.c.shown),
-)
 
 
 class Digests:
@@ -113,24 +103,11 @@ class Digests:
         wanted = select(table).where(table.c.newsletter == newsletter, table.c.period.in_(list(periods)))
         return self._recorded(wanted.order_by(table.c.window_start))
 
-    def mailed(self, newsletter: str) -> tuple[MailedDigest, ...]:
-        """The digests of `newsletter` that went to people, or would have if they were not empty; oldest first."""
-        query = select(table, _CARRIES.label("carries")).where(table.c.newsletter == newsletter, table.c.mailed)
-        with self._database.read() as connection:
-            return tuple(
-                MailedDigest(
-                    period=row.period,
-                    window_start=row.window_start,
-                    window_end=row.window_end,
-                    created_at=row.created_at,
-                    empty=not row.carries,
-                )
-                for row in connection.execute(query.order_by(table.c.window_end))
-            )
-
     def periods(self, newsletter: str, after: int = 0) -> tuple[str, ...]:
         """The periods of every digest of `newsletter` that carries something, of those with an id above `after`."""
-        wanted = select(table.c.period).where(table.c.newsletter == newsletter, table.c.id > after, _CARRIES)
+        wanted = select(table.c.period).where(
+            table.c.newsletter == newsletter, table.c.id > after, table.c.state != EMPTY
+        )
         with self._database.read() as connection:
             return tuple(connection.execute(wanted.order_by(table.c.window_start)).scalars())
 
@@ -157,17 +134,17 @@ class Digests:
         newest = select(table).where(table.c.newsletter == newsletter).order_by(table.c.window_end.desc()).limit(1)
         return next(iter(self._recorded(newest)), None)
 
-    def mailing(self, digest_id: int, form: str = "") -> Mailing:
-        """An email of a digest; `form` is empty for that of most people. Raises StoreError where it has none."""
+    def mailing(self, digest_id: int) -> Mailing:
+        """The email of a digest. Raises StoreError where it has none."""
         query = (
             select(table.c.newsletter, table.c.period, schema.mailing.c.subject, schema.mailing.c.template)
             .join(schema.mailing, schema.mailing.c.digest_id == table.c.id)
-            .where(table.c.id == digest_id, schema.mailing.c.form == form)
+            .where(table.c.id == digest_id)
         )
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
-            raise StoreError(f"digest {digest_id} has no mailing{f' of the form {form}' if form else ''}")
+            raise StoreError(f"digest {digest_id} has no mailing")
         return Mailing(newsletter=row.newsletter, period=row.period, subject=row.subject, template=row.template)
 
     def close_finished(self) -> int:
@@ -213,12 +190,11 @@ def _add(connection: Connection, new: NewDigest, now: datetime) -> Added:
         raise _OvertakenError
     number: int = row.id
     _insert_contents(connection, number, new.digest, new.settled)
-    deliveries = _add_deliveries(connection, number, new, now)
-    mailings = ({} if new.mailing is None else {"": new.mailing}) | dict(new.forms)
-    for form, mailing in mailings.items():
-        values = {"digest_id": number, "form": form, "subject": mailing.subject, "template": mailing.template}
+    if new.mailing is not None:
+        values = {"digest_id": number, "subject": new.mailing.subject, "template": new.mailing.template}
         connection.execute(insert(schema.mailing).values(values))
-    if deliveries and not mailings:
+    deliveries = _add_deliveries(connection, number, new, now)
+    if deliveries and new.mailing is None:
         planned = new.digest.planned
         raise StoreError(f"digest {planned.newsletter} {planned.period}: deliveries without a mailing")
     if deliveries:
@@ -227,41 +203,12 @@ def _add(connection: Connection, new: NewDigest, now: datetime) -> Added:
 
 
 def _add_deliveries(connection: Connection, number: int, new: NewDigest, now: datetime) -> int:
-    """Write deliveries down as they come; how many go out. A few of them are all that is in memory."""
-    desk, waiting, count = _Desk(connection, number, now), iter(new.deliveries), 0
-    while batch := list(islice(waiting, _BATCH)):
-        write_rows(connection, _NEW_DELIVERY, [desk.row(one) for one in batch], _COLUMNS)
-        count += sum(not one.skipped for one in batch)
+    """Write deliveries down as they come; how many. A few of them are all that is in memory."""
+    waiting, moment, count = iter(new.deliveries), driver_moment(connection, now), 0
+    while rows := [_delivery(number, one, moment) for one in islice(waiting, _BATCH)]:
+        write_rows(connection, _NEW_DELIVERY, rows, _COLUMNS)
+        count += len(rows)
     return count
-
-
-class _Desk:
-    """Makes rows of new deliveries, and writes down what they choose, once each."""
-
-    def __init__(self, connection: Connection, number: int, now: datetime) -> None:
-        self._connection, self._number = connection, number
-        self._moment = driver_moment(connection, now)
-        self._choices: dict[tuple[str, Choice], int | None] = {("", WHOLE): None}
-
-    def row(self, one: NewDelivery) -> tuple[object, ...]:
-        key = one.form, one.choice
-        if key not in self._choices:
-            self._choices[key] = self._choice(*key)
-        state, next_at = DeliveryState.PENDING, self._moment
-        if one.next_at is not None:
-            state, next_at = DeliveryState.DEFERRED, driver_moment(self._connection, one.next_at)
-        if one.skipped:
-            state, next_at = DeliveryState.SKIPPED, None
-        named = (self._number, one.subscriber_id, one.domain, one.message_id, state.value, 0, next_at, False)
-        return (*named, self._choices[key], one.skipped or None, self._moment)
-
-    def _choice(self, form: str, choice: Choice) -> int:
-        text = dump_choice(form, choice)
-        row = insert_new(self._connection, schema.choice, {"text": text})
-        if row is None:
-            known = select(schema.choice.c.id).where(schema.choice.c.text == text)
-            return int(self._connection.execute(known).scalar_one())
-        return int(row.id)
 
 
 def _values(digest: Digest, *, now: datetime) -> dict[str, Any]:
@@ -307,11 +254,14 @@ _COLUMNS = (
     "attempts",
     "next_at",
     "ambiguous",
-    "choice_id",
-    "reason",
     "created_at",
 )
 _NEW_DELIVERY = insert(schema.delivery)
+
+
+def _delivery(number: int, delivery: NewDelivery, moment: object) -> tuple[object, ...]:
+    named = (number, delivery.subscriber_id, delivery.domain, delivery.message_id)
+    return (*named, DeliveryState.PENDING.value, 0, moment, False, moment)
 
 
 def _planned(row: Row[Any]) -> PlannedDigest:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import date, time
 from typing import Any
 
-from newsletter.model import USUAL, Audience, Cadence, Choice, Edition, Preferences
+from newsletter.model import USUAL, Audience, Cadence, Edition, Preferences
 
 _READ: dict[str, Any] = {
     "cadence": Cadence,
@@ -34,23 +34,6 @@ def loads(text: str | None) -> Preferences:
     """The preferences of a text that `dumps` made."""
     told = {} if text is None else json.loads(text)
     return Preferences(**{name: _READ[name](value) for name, value in told.items()})
-
-
-def dump_choice(form: str, choice: Choice) -> str:
-    """The text of what a delivery carries: a form of its digest's mailing, and what of it."""
-    told = {"form": form, "edition": choice.edition, "audience": choice.audience}
-    return json.dumps(told | {"articles": None if choice.articles is None else sorted(choice.articles)})
-
-
-def load_choice(text: str) -> tuple[str, Choice]:
-    """The form and the choice of a text that `dump_choice` made."""
-    told = json.loads(text)
-    articles, audience = told["articles"], told["audience"]
-    return told["form"], Choice(
-        edition=Edition(told["edition"]),
-        audience=None if audience is None else Audience(audience),
-        articles=None if articles is None else frozenset(articles),
-    )
 
 
 def _plain(value: Any) -> Any:
