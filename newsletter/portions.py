@@ -92,7 +92,11 @@ def turn(
     were mailed before, oldest first.
     """
     ends = [_start_of(planned, before), *(one.window_end for one in before)]
-    closing = [one for earlier, one in zip(ends, before, strict=False) if _closes(newsletter, earlier, one, cadence)]
+    closing = [
+        one
+        for earlier, one in zip(ends, before, strict=False)
+        if _closes(newsletter, earlier, one, cadence) and not (cadence is None and one.empty)
+    ]
     last = closing[-1] if closing else None
     due = _closes(newsletter, ends[-1], planned, cadence)
     if last is None:

@@ -37,6 +37,7 @@ from newsletter.portions import (
     Form,
     Portion,
     Turn,
+    cadences,
     changed,
     form_of,
     hour,
@@ -211,9 +212,9 @@ def publish(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Publis
 def _prepare(draft: Draft, earlier: Sequence[Digest], press: Press, now: datetime) -> NewDigest:
     """`earlier` are the digests that will be recorded in the same transaction before this one."""
     digest = draft.digest
-    if digest.empty or not digest.planned.mailed:
+    if not digest.planned.mailed:
         return NewDigest(digest=digest, settled=draft.settled)
-    mailing = press.compile_mailing(digest)
+    mailing = None if digest.empty else press.compile_mailing(digest)
     shares = _Shares(digest, earlier, press, now)
     return NewDigest(digest=digest, settled=draft.settled, mailing=mailing, deliveries=shares, forms=shares.forms)
 
@@ -241,23 +242,30 @@ class _FormRefusedError(Exception):
 class _Shares:
     """What everybody gets of one digest, a delivery at a time; can be gone through again.
 
-    `forms` are made when somebody first needs them. Those who want the same share one portion.
+    `forms` are made when somebody first needs them. Those who want the same share one portion. An empty digest may still
+    close a week or a month, for those who want one email for it.
     """
 
     def __init__(self, digest: Digest, earlier: Sequence[Digest], press: Press, now: datetime) -> None:
         self.forms: dict[str, Mailing] = {}
         self._digest, self._press, self._now = digest, press, now
         self._newsletter = digest.newsletter
-        self._earlier = [one for one in earlier if one.planned.mailed and not one.empty]
+        self._earlier = [one for one in earlier if one.planned.mailed]
         self._before = [*press.digests.mailed(self._newsletter.slug), *(_mailed(one, now) for one in self._earlier)]
-        self._turns: dict[Cadence | None, Turn] = {}
+        self._turns = {
+            cadence: turn(self._newsletter, digest.planned, self._before, cadence)
+            for cadence in (None, *cadences(self._newsletter.cadence)[1:])
+        }
+        if digest.empty:
+            self._turns[None] = replace(self._turns[None], due=False)
         self._whole: dict[tuple[Cadence | None, datetime | None], Digest] = {}
         self._ends: dict[str, datetime] = {placed.article.id: digest.planned.window_end for placed in digest.placed}
         self._portions: dict[tuple[Preferences, datetime | None], Portion] = {}
 
     def __iter__(self) -> Iterator[NewDelivery]:
         slug, period = self._newsletter.slug, self._digest.planned.period
-        for reader in self._press.recipients.readers(slug):
+        due = any(each.due for each in self._turns.values())
+        for reader in self._press.recipients.readers(slug) if due else ():
             share = self._share(reader)
             if share is not None:
                 yield NewDelivery(
@@ -273,8 +281,6 @@ class _Shares:
     def _share(self, reader: Reader) -> Portion | None:
         """What one person gets; None where it is not their turn."""
         cadence = slower(self._newsletter.cadence, reader.preferences.cadence)
-        if cadence not in self._turns:
-            self._turns[cadence] = turn(self._newsletter, self._digest.planned, self._before, cadence)
         now_theirs = self._turns[cadence]
         if not now_theirs.due:
             return None
@@ -328,8 +334,12 @@ class _Shares:
         for one in theirs:
             self._ends.update({placed.article.id: one.planned.window_end for placed in one.placed})
         newsletter = replace(self._newsletter, cadence=form.cadence or self._newsletter.cadence)
+        last = next((one for one in reversed(theirs) if one.placed or one.notices), self._digest)
         planned = replace(
-            self._digest.planned, window_start=theirs[0].planned.window_start, catch_up=form.start is not None
+            self._digest.planned,
+            period=last.planned.period,  # there is a page of it
+            window_start=theirs[0].planned.window_start,
+            catch_up=form.start is not None,
         )
         articles = {placed.article.id: placed.article for one in theirs for placed in one.placed}
         notices = {item.notice.id: item for one in theirs for item in one.notices}
@@ -342,7 +352,11 @@ _PORTIONS_KEPT = 50_000
 def _mailed(digest: Digest, now: datetime) -> MailedDigest:
     planned = digest.planned
     return MailedDigest(
-        period=planned.period, window_start=planned.window_start, window_end=planned.window_end, created_at=now
+        period=planned.period,
+        window_start=planned.window_start,
+        window_end=planned.window_end,
+        created_at=now,
+        empty=digest.empty,
     )
 
 

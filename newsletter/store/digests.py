@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, select, update
 
 from newsletter.errors import StoreError
 from newsletter.model import (
@@ -59,6 +59,12 @@ class Added:
 
     id: int
     deliveries: int
+
+
+_CARRIES = or_(
+    exists().where(schema.digest_article.c.digest_id == table.c.id),
+    exists().where(schema.digest_notice.c.digest_id == table.c.id, schema.digest_notice.c.shown),
+)
 
 
 class Digests:
@@ -108,9 +114,8 @@ class Digests:
         return self._recorded(wanted.order_by(table.c.window_start))
 
     def mailed(self, newsletter: str) -> tuple[MailedDigest, ...]:
-        """The digests of `newsletter` that have an email, oldest first."""
-        has_email = exists().where(schema.mailing.c.digest_id == table.c.id)
-        query = select(table).where(table.c.newsletter == newsletter, has_email).order_by(table.c.window_end)
+        """The digests of `newsletter` that went to people, or would have if they were not empty; oldest first."""
+        query = select(table, _CARRIES.label("carries")).where(table.c.newsletter == newsletter, table.c.mailed)
         with self._database.read() as connection:
             return tuple(
                 MailedDigest(
@@ -118,15 +123,14 @@ class Digests:
                     window_start=row.window_start,
                     window_end=row.window_end,
                     created_at=row.created_at,
+                    empty=not row.carries,
                 )
-                for row in connection.execute(query)
+                for row in connection.execute(query.order_by(table.c.window_end))
             )
 
     def periods(self, newsletter: str, after: int = 0) -> tuple[str, ...]:
         """The periods of every digest of `newsletter` that carries something, of those with an id above `after`."""
-        wanted = select(table.c.period).where(
-            table.c.newsletter == newsletter, table.c.id > after, table.c.state != EMPTY
-        )
+        wanted = select(table.c.period).where(table.c.newsletter == newsletter, table.c.id > after, _CARRIES)
         with self._database.read() as connection:
             return tuple(connection.execute(wanted.order_by(table.c.window_start)).scalars())
 
@@ -210,11 +214,11 @@ def _add(connection: Connection, new: NewDigest, now: datetime) -> Added:
     number: int = row.id
     _insert_contents(connection, number, new.digest, new.settled)
     deliveries = _add_deliveries(connection, number, new, now)
-    mailings = {} if new.mailing is None else {"": new.mailing, **new.forms}
+    mailings = ({} if new.mailing is None else {"": new.mailing}) | dict(new.forms)
     for form, mailing in mailings.items():
         values = {"digest_id": number, "form": form, "subject": mailing.subject, "template": mailing.template}
         connection.execute(insert(schema.mailing).values(values))
-    if deliveries and new.mailing is None:
+    if deliveries and not mailings:
         planned = new.digest.planned
         raise StoreError(f"digest {planned.newsletter} {planned.period}: deliveries without a mailing")
     if deliveries:

@@ -277,7 +277,7 @@ def test_every_public_method_is_listed_here() -> None:
         ),
     )
     methods = {f"{store.__name__}.{name}" for store in stores for name in vars(store) if not name.startswith("_")}
-    assert methods == set(EVERY)
+    assert methods - {"Persons.wipe_again"} == set(EVERY), "which touches the log of SQLite and no table"
 
 
 def test_each_of_them_works_on_a_sound_database(database: Database) -> None:
