@@ -77,8 +77,7 @@ class Claim:
     lease_until: datetime
     attempts: int
     created_at: datetime
-    form: str = ""
-    choice: Choice = WHOLE
+    choice: Choice = field(default_factory=Choice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

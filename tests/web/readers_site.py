@@ -87,9 +87,7 @@ class Site:
 
     def wanted_of(self, address: str) -> dict[str, tuple[str, object]]:
         """The same of an address, in any spelling of its letters."""
-        mine = {
-            each.subscriber.id for each in self.app.subscribers() if each.subscriber.address.casefold() == address
-        }
+        mine = {each.subscriber.id for each in self.app.subscribers() if each.subscriber.address.casefold() == address}
         return self.wanted(*mine) if mine else {}
 
     def now(self) -> datetime:
@@ -126,7 +124,9 @@ def told(answer: Answer) -> str:
 
 
 @contextmanager
-def readers_site(folder: Path, *changes: tuple[str, str], port: int = 0, seeds: Path = ROOT / "seeds") -> Iterator[Site]:
+def readers_site(
+    folder: Path, *changes: tuple[str, str], port: int = 0, seeds: Path = ROOT / "seeds"
+) -> Iterator[Site]:
     """The shipped configuration with `changes`, served."""
     make_public(folder)
     workshop = open_workshop(folder, seeds=seeds)

@@ -73,7 +73,7 @@ def _fill_in(page: Page, address: str) -> None:
     page.click("button[type=submit]")
 
 
-def test_a_reader_comes_chooses_reads_leaves_and_is_forgotten(
+def test_a_reader_comes_chooses_reads_leaves_and_is_forgotten(  # noqa: PLR0915 - one way, told in its order
     site: Site, playwright: Playwright, tmp_path: Path
 ) -> None:
     root = f"http://127.0.0.1:{site.port}"
