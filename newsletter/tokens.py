@@ -150,6 +150,10 @@ class Tokens:
         """A keyed hash of an address: what a suppression keeps, so that it survives erasure."""
         return self._keyed("address", address.strip().casefold()).hex()
 
+    def allowance_key(self, scope: str, who: str) -> str:
+        """A keyed hash of who did something: what a limit keeps of an address or a network, another for each scope."""
+        return self._keyed("allowance", f"{scope}|{who}").hex()[:32]
+
     def _signer(self, purpose: str) -> Signer:
         return Signer(list(reversed(self._secrets)), salt=purpose, key_derivation="hmac", digest_method=hashlib.sha256)
 

@@ -180,6 +180,25 @@ def load_words(language: str, own: Path | None = None) -> Words:
     )
 
 
+def named_languages(first: str, own: Path | None = None) -> tuple[tuple[str, str], ...]:
+    """Each language that has words, by its tag and the name that its speakers give it, `first` before all others.
+
+    Empty where there is no other than `first`. `own` is an operator's folder of templates.
+    """
+    found = {path.parents[1].name for path in _SHIPPED.glob(f"*/LC_MESSAGES/{DOMAIN}.po")} | {"en"}
+    if own is not None:
+        found |= {path.stem for path in (own / FOLDER).glob("*.po")}
+    tags = {name.replace("_", "-") for name in found}
+    others = sorted(tag for tag in tags if tag != first and not first.startswith(f"{tag}-"))
+    return tuple((tag, _own_name(tag)) for tag in (first, *others)) if others else ()
+
+
+def _own_name(language: str) -> str:
+    locale = known_locale(language)
+    name = locale.get_display_name() if locale else None
+    return f"{name[0].upper()}{name[1:]}" if name else language
+
+
 def known_locale(language: str) -> Locale | None:
     """What Babel knows about dates and numbers under a language tag; None where it knows nothing."""
     from babel.core import Locale, UnknownLocaleError  # noqa: PLC0415 - English does without Babel

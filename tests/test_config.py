@@ -90,7 +90,7 @@ def test_every_key_of_a_first_table_follows_a_comment() -> None:
         ('folder = "seeds"', "", ["source[1]", "none of them", "exactly one"]),
         ('folder = "seeds"', 'folder = "a"\nfile = "b"', ["source[1]", "folder and file", "exactly one"]),
         ('folder = "seeds"', 'url = "file:///etc/passwd"', ["source[1].url", "file:///", "https://"]),
-        ("[web]", "[web]\npassword = 'x'", ["web.password", "unknown key", "host, port"]),
+        ("[web]", "[web]\ncolour = 'x'", ["web.colour", "unknown key", "host, port"]),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_key_value_and_remedy(

@@ -135,6 +135,14 @@ def test_a_return_path_that_would_not_be_read_back_is_not_made(message_id: str, 
         Tokens([NEW]).return_path(message_id, box)
 
 
+def test_what_a_limit_keeps_tells_nothing_and_is_another_in_each_scope() -> None:
+    tokens = Tokens([NEW, OLD])
+    key = tokens.allowance_key("search", "192.0.2.7")
+    assert key == Tokens([OLD]).allowance_key("search", "192.0.2.7"), "a new secret does not lift a limit"
+    others = (tokens.allowance_key("sign-up", "192.0.2.7"), tokens.allowance_key("search", "192.0.2.8"))
+    assert len({key, *others, Tokens([NEW]).allowance_key("search", "192.0.2.7")}) == 4
+
+
 # -- preferences and confirmations -------------------------------------------------------------------------------------
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

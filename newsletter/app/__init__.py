@@ -45,6 +45,7 @@ from newsletter.model import (
     SourceRun,
     Subscriber,
     Subscription,
+    Topic,
 )
 from newsletter.model.incoming import BounceCount
 from newsletter.pages import REQUIRED_TEMPLATES as PAGE_TEMPLATES
@@ -60,18 +61,22 @@ from newsletter.store.database import Database, open_database
 from newsletter.store.digests import Digests, RecordedDigest
 from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
+from newsletter.store.figures import Figures
+from newsletter.store.limits import Limits
 from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
 from newsletter.store.readership import Readership
 from newsletter.store.related import RelatedIndex
+from newsletter.store.search import Search
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
 from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
+from newsletter.words import named_languages
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")  # RFC 5646, as far as catalogues are named so
 _CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
@@ -131,6 +136,9 @@ class App:
         self._related = RelatedIndex(database)
         self._digests = Digests(database)
         self._subscribers = Subscribers(database)
+        self.search = Search(database)
+        self.figures = Figures(database)
+        self.limits = Limits(database, tokens.allowance_key)
         self.incoming = Incoming(config, database, tokens)
         self.delivery = Delivery(
             config=config,
@@ -234,6 +242,15 @@ class App:
             raise UsageError(f'no article "{slug}"; `newsletter articles list` shows all')
         return article
 
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics that have a page, by slug."""
+        return Topics(self._database).with_articles(self.config.feeds.topic_articles)
+
+    def languages(self) -> tuple[tuple[str, str], ...]:
+        """The languages of our words, each as its tag and its own name, that of the site first; empty if it is the one."""
+        own = Path(self.config.paths.templates) if self.config.paths.templates else None
+        return named_languages(self.config.site.language, own)
+
     # -- publish ------------------------------------------------------------------------------------------------------
 
     def plan(self, now: datetime) -> tuple[Draft, ...]:
@@ -252,6 +269,8 @@ class App:
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
         results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
+        self.search.catch_up(now)  # after the pages, so that what is found can be read
+        self.limits.purge(now)
         self._ticks.record(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 

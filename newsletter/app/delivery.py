@@ -234,12 +234,12 @@ class Delivery:
             resting=self._resting,
         )
 
-    def _return_path(self, mailing: Mailing, claim: Claim) -> str:
+    def return_path(self, newsletter: str, message_id: str) -> str:
         """What comes back tells by its address which message it is about; without `bounces.address` it goes to the sender."""
         address = self._config.bounces.address
         if address is None:
-            return self._newsletters[mailing.newsletter].from_address
-        return self._tokens.return_path(claim.message_id, address)
+            return self._newsletters[newsletter].from_address
+        return self._tokens.return_path(message_id, address)
 
     def signed(self, message: Message) -> Message:
         """As it leaves: with a DKIM signature, where there is a key."""
@@ -265,7 +265,7 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        sender = self._return_path(mailing, claim)
+        sender = self.return_path(mailing.newsletter, claim.message_id)
         message = merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
         return self.signed(message)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from newsletter import __version__
-from newsletter.cli import articles, bounces, check, deliveries, doctor, operate, preview, subscribers
+from newsletter.cli import articles, bounces, check, deliveries, doctor, operate, password, preview, subscribers
 from newsletter.cli.base import Group
 
 
@@ -34,6 +34,7 @@ for command in (
     check.check,
     doctor.doctor,
     doctor.dkim,
+    password.password,
     subscribers.subscribers,
 ):
     main.add_command(command)

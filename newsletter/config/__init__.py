@@ -11,6 +11,7 @@ import secrets
 import tomllib
 from collections.abc import Iterator
 from datetime import date, time, timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -45,6 +46,14 @@ def _language(tag: str) -> str:
     known = [name.replace("_", "-") for name in locale_identifiers()]
     near = difflib.get_close_matches(tag, sorted(known, key=len), n=1)
     raise ValueError(f"no such language{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def _own_address(host: str) -> str:
+    return host if host == "localhost" else str(ip_address(host))
+
+
+def _networks(told: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ip_network(each)) for each in told)
 
 
 def _hours(told: Any) -> tuple[time, time]:
@@ -85,6 +94,9 @@ class SiteConfig(_Part):
     author: Line = Field(description="the person or office that answers for the texts")
     contact: Address = Field(description="an address that a person reads")
     postal_address: Line = Field(description="a postal address; every digest must carry one")
+    privacy_url: WebAddress | Literal[""] = Field(
+        "", description="a page of your own on privacy, https://..., without a slash at the end"
+    )
     tag_authority: str = Field(
         pattern=r"^[a-z0-9.-]+$", description="a host name of yours in lower case, for ids; never change it"
     )
@@ -307,10 +319,17 @@ class FeedsConfig(_Part):
 
 
 class WebConfig(_Part):
-    host: Literal["127.0.0.1", "::1", "localhost"] = Field(
-        "127.0.0.1", description='"127.0.0.1" or "::1"; a web server in front serves the world'
+    host: Annotated[str, AfterValidator(_own_address)] = Field(
+        "127.0.0.1", description='an address of this machine, "127.0.0.1" or, behind a password, "0.0.0.0"'
     )
     port: int = Field(8000, ge=0, le=65535, description="a port from 0 to 65535; 0: any free one")
+    proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
+        ("127.0.0.1", "::1"), strict=False, description='a list of addresses and networks such as ["127.0.0.1", "::1"]'
+    )
+    password_file: str = Field(
+        "var/operator-password", min_length=1, description="a file of mode 0600; `newsletter password` makes it"
+    )
+    search: bool = Field(default=True, description="true or false")
 
 
 class Config(_Part):
@@ -334,7 +353,8 @@ class Config(_Part):
 
     def published_by(self) -> Site:
         told = self.site.model_dump()
-        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()}))
+        added = {"sign_up": self.subscribe.open, "search": self.web.search}
+        return Site(**(told | {"tag_date": self.site.tag_date.isoformat()} | added))
 
     @property
     def mail_domain(self) -> str:
@@ -416,6 +436,14 @@ def read_imap_password(config: Config) -> str:
             f"bounces.imap.password_file: missing; name a file of mode 0600, or set {IMAP_PASSWORD_VARIABLE}"
         )
     return read_private(Path(imap.password_file), "bounces.imap.password_file").strip()
+
+
+def read_operator_password(config: Config) -> str | None:
+    """The hash of the operator's password; None where none is set. Raises ConfigError if others can read the file."""
+    path = Path(config.web.password_file)
+    if not os.path.lexists(path):
+        return None
+    return read_private(path, "web.password_file").strip() or None
 
 
 def read_private(path: Path, key: str) -> str:
@@ -558,6 +586,7 @@ def _absolute(config: Config, base: Path) -> Config:
             ),
             "delivery": config.delivery.model_copy(update=delivery),
             "bounces": config.bounces.model_copy(update=bounces),
+            "web": config.web.model_copy(update={"password_file": resolved(config.web.password_file)}),
         }
     )
 

@@ -42,7 +42,10 @@ class Edition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Who publishes, and the addresses of everything that is published. `base_url` ends without a slash."""
+    """Who publishes, and the addresses of everything that is published. `base_url` ends without a slash.
+
+    `privacy_url` is a page of the operator's own on how personal data are treated; empty: ours.
+    """
 
     base_url: str
     title: str
@@ -53,9 +56,17 @@ class Site:
     tag_authority: str
     tag_date: str
     description: str = ""
+    privacy_url: str = ""
+    sign_up: bool = False  #: whether people can sign up on the page `subscribe`
+    search: bool = False  #: whether there is a page `search`
 
     def url(self, path: str = "") -> str:
         return f"{self.base_url}/{path}"
+
+    @property
+    def privacy(self) -> str:
+        """The page that says how personal data are treated."""
+        return self.privacy_url or self.url("privacy/")
 
     def article_url(self, slug: str) -> str:
         return self.url(f"articles/{slug}/")

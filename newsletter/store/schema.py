@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -26,9 +27,11 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    event,
+    literal_column,
 )
 
-REVISION = "0004"
+REVISION = "0005"
 
 #: PostgreSQL compares by the rules of a language unless told otherwise; SQLite by code point. Both do the latter here,
 #: so that the same rows come back in the same order.
@@ -232,7 +235,7 @@ confirmation = Table(
 )
 
 # How many mails that nobody had confirmed went to an address, and when the last one did. By a keyed hash, for it has to
-# outlive the request.
+# outlive the request; with `preferences/` before it, the same of links to preferences.
 asked = Table(
     "asked",
     metadata,
@@ -390,6 +393,33 @@ index_mark = Table(
     sqlite_with_rowid=False,
 )
 
+# Which articles readers can find, by a number that grows with the moment of publication: so the database's own full-text
+# index gives the newest first without sorting. The roots of their words lie in `search_words`, which each database makes
+# in its own way: a virtual table of SQLite's FTS5, and on PostgreSQL a table with GIN indexes over tsvector.
+search_entry = Table(
+    "search_entry",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("article_id", Word, ForeignKey("article.id"), nullable=False, unique=True),
+)
+
+#: What SQLAlchemy cannot say of a table. SQLite adds tables of its own, whose names begin with this one's.
+SEARCH_WORDS = "search_words"
+SEARCH_WORDS_MADE = {
+    "sqlite": (
+        "CREATE VIRTUAL TABLE search_words USING fts5(title, body, marks, tokenize = 'ascii', detail = 'full')",
+    ),
+    "postgresql": (
+        "CREATE TABLE search_words (number BIGINT PRIMARY KEY, title TSVECTOR NOT NULL, words TSVECTOR NOT NULL)",
+        "CREATE INDEX ix_search_words_title ON search_words USING gin (title) WITH (fastupdate = off)",
+        "CREATE INDEX ix_search_words_words ON search_words USING gin (words) WITH (fastupdate = off)",
+    ),
+}
+for _dialect, _statements in SEARCH_WORDS_MADE.items():
+    for _statement in _statements:
+        event.listen(search_entry, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+event.listen(search_entry, "before_drop", DDL("DROP TABLE IF EXISTS search_words"))  # type: ignore[no-untyped-call]
+
 # Documents that tell of an article which another document had given already.
 twin = Table(
     "twin",
@@ -469,6 +499,9 @@ feed_document = Table(
     Column("hashes", Text, nullable=False),
     UniqueConstraint("feed", "name"),
 )
+# Of the documents next to none is unwritten, so that they have an index of their own.
+unwritten = feed_document.c.hashes == literal_column("'{}'")
+Index("ix_feed_document_unwritten", *feed_document.primary_key, sqlite_where=unwritten, postgresql_where=unwritten)
 
 # How far a step that works through what is new has come, and what its outcome hangs on besides.
 progress = Table(

@@ -67,5 +67,24 @@ def security(html: str) -> dict[str, str]:
     return {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
 
 
+def private(html: str = "", *, secure: bool = True) -> dict[str, str]:
+    """The fields of what the process answers itself: nobody keeps it, finds it, frames it or learns where it was from.
+
+    `secure`: the site is reached by TLS, and by nothing else from now on.
+    """
+    strict = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
+    return (
+        security(html)
+        | strict
+        | {
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Robots-Tag": "noindex",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
+    )
+
+
 def _sha256(style: str) -> str:
     return base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

@@ -1,75 +1,69 @@
-"""Routes and answers. A GET changes nothing, ever; no cookies, no scripts, no third-party host."""
+"""Which path is answered by whom. A GET changes nothing, ever; no cookies, no scripts, no third-party host."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from newsletter.app import App
-from newsletter.errors import TokenError
-from newsletter.web import policy
+from newsletter.errors import StoreError, TemplateError, TokenError
+from newsletter.web import REQUIRED_TEMPLATES, metrics, search, status
+from newsletter.web.choosing import Choosing
+from newsletter.web.desk import Desk
+from newsletter.web.leaving import Leaving
+from newsletter.web.offers import Offers
+from newsletter.web.password import Door
+from newsletter.web.signing_up import SigningUp
 from newsletter.web.static import Files
 
-_PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+#: What the process answers itself; all else is a file.
+_DYNAMIC = re.compile(
+    r"/(healthz|readyz|metrics|status|search)|/subscribe(/form)?|/(confirm|preferences|unsubscribe)/.*", re.DOTALL
+)
 
 
 def web_app(app: App, now: Callable[[], datetime]) -> ASGIApp:
     """The ASGI application. `now` is asked once for each request that needs it.
 
-    Files go past Starlette, which would cost them a third of the speed.
+    Raises TemplateError where one of its templates is missing. Files go past Starlette, which would cost them a third of the speed.
     """
+    for missing in app.templates.missing(REQUIRED_TEMPLATES):
+        raise TemplateError(f"template {missing}: no such file in paths.templates or in the package")
     files = Files(Path(app.config.paths.public), now)
-    dynamic = _dynamic(app, now)
+    requests = metrics.Requests()
+    dynamic = _dynamic(app, now, requests)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        to_file = scope["type"] == "http" and not _is_dynamic(scope["path"])
+        to_file = scope["type"] == "http" and not _DYNAMIC.fullmatch(scope["path"])
         await (files if to_file else dynamic)(scope, receive, send)
 
-    return serve
+    return metrics.counted(serve, requests)
 
 
-def _is_dynamic(path: str) -> bool:
-    return path == "/healthz" or path.startswith("/unsubscribe/")
-
-
-def _dynamic(app: App, now: Callable[[], datetime]) -> Starlette:
-    async def unsubscribe(request: Request) -> Response:
-        return await run_in_threadpool(_unsubscribe, app, request.method, request.path_params["token"], now())
-
-    async def healthz(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
+def _dynamic(app: App, now: Callable[[], datetime], requests: metrics.Requests) -> ASGIApp:
+    door = Door(app, now)
+    desk, offers = Desk(app, now), Offers(app)
+    pages = (SigningUp(desk, offers), Leaving(desk), Choosing(desk, offers))
     dynamic = Starlette(
         routes=[
-            Route("/healthz", healthz),
-            Route("/unsubscribe/{token}", unsubscribe, methods=["GET", "POST"]),
-        ]
+            *metrics.routes(app, now, door, requests),
+            *status.routes(app, now, door),
+            *search.routes(app, now),
+            *(route for each in pages for route in each.routes()),
+        ],
+        exception_handlers={
+            HTTPException: desk.http_error,
+            TokenError: desk.unknown_link,
+            StoreError: desk.unavailable,
+            Exception: desk.broken,
+        },
     )
     # A redirect would repeat the Host that a stranger sent, and with it our token.
     dynamic.router.redirect_slashes = False
-    return dynamic
-
-
-def _unsubscribe(app: App, method: str, token: str, now: datetime) -> Response:
-    """RFC 8058: one POST, without cookie, login or redirect, ends the subscription; a GET shows a button."""
-    site = app.site
-    try:
-        if method == "POST":
-            newsletter, done = app.readers.unsubscribe(token, now), True
-        else:
-            newsletter, done = app.readers.newsletter_of(token), False
-    except TokenError:
-        return _page(app.templates.render("web/link_unknown.html", site=site), status=404)
-    return _page(app.templates.render("web/unsubscribe.html", site=site, newsletter=newsletter, done=done))
-
-
-def _page(html: str, status: int = 200) -> Response:
-    return Response(html, status, _PRIVATE | policy.security(html), "text/html")
+    return desk.hardened(dynamic)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from newsletter import clock
 from newsletter.app import App
 from newsletter.errors import ConfigError
+from newsletter.web.password import require_password
 from newsletter.web.protocol import Protocol
 from newsletter.web.routes import web_app
 
@@ -38,13 +39,17 @@ class _Server(uvicorn.Server):
 
 @contextmanager
 def serving(app: App, host: str, port: int) -> Iterator[str]:
-    """Serve until the block ends; yields the address that it listens on. Raises ConfigError if the port is taken."""
+    """Serve until the block ends; yields the address that it listens on.
+
+    Raises ConfigError if the port is taken, and where others could reach it and no operator's password is set.
+    """
+    require_password(app.config, host)
     listening = _listen(host, port)
     server = _Server(_config(web_app(app, clock.now)))
     thread = Thread(target=server.run, kwargs={"sockets": [listening]}, name="web", daemon=True)
     thread.start()
     try:
-        yield f"http://{host}:{listening.getsockname()[1]}/"
+        yield f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
     finally:
         server.should_exit = True
         thread.join(timeout=10)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages.answers import every_answer
 from pages.browsing import CHROMIUM, Seen, browsing, judged_by_axe, serving
 from pages.kinds import SITE, TEMPLATES, every_kind, hostile_list, hostile_pages
 from playwright.sync_api import Page, Playwright, sync_playwright
@@ -20,11 +21,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium o
 KINDS = every_kind()
 HOSTILE_PAGES = hostile_pages()
 HOSTILE_LIST, HOSTILE_TITLES = hostile_list()
-ANSWERS = {
-    "unsubscribe": TEMPLATES.render("web/unsubscribe.html", site=SITE, newsletter={"title": "Daily"}, done=False),
-    "unsubscribed": TEMPLATES.render("web/unsubscribe.html", site=SITE, newsletter={"title": "Daily"}, done=True),
-    "unknown": TEMPLATES.render("web/link_unknown.html", site=SITE),
-}
+ANSWERS = every_answer(replace(SITE, sign_up=True), TEMPLATES)
 PAGES = KINDS | ANSWERS | {path: page for path, (page, _) in HOSTILE_PAGES.items()} | {"hostile-list/": HOSTILE_LIST}
 VIEWED = KINDS | ANSWERS | {"hostile-list/": HOSTILE_LIST}
 #: How people come: a small phone, and half a screen with letters of twice the size; by day and by night.
@@ -63,7 +60,7 @@ _TEXTS = """() => {
   return found;
 }"""
 #: Links and buttons that stand alone, with their size on the screen. A link inside a sentence is as high as its line.
-_TARGETS = """() => [...document.querySelectorAll("a, button, summary")]
+_TARGETS = """() => [...document.querySelectorAll("a, button, summary, select, textarea, label.tick, .field input")]
   .filter(each => each.checkVisibility() && !each.classList.contains("skip"))
   .filter(each => getComputedStyle(each).display !== "inline")
   .map(each => ({ text: each.textContent, box: each.getBoundingClientRect().toJSON() }))"""

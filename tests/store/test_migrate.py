@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.listings import Listings
 from newsletter.store.related import RelatedIndex
-from newsletter.store.schema import REVISION, metadata
+from newsletter.store.schema import REVISION, SEARCH_WORDS, metadata
 from newsletter.store.topics import Topics
 
 
@@ -41,7 +42,7 @@ def _described(connection: Connection) -> dict[str, Any]:
             },
             "primary": looked.get_pk_constraint(name),
             "unique": sorted(map(repr, looked.get_unique_constraints(name))),
-            "indexes": sorted(map(repr, looked.get_indexes(name))),
+            "indexes": sorted(map(_index_words, looked.get_indexes(name))),
             "foreign": sorted(map(repr, looked.get_foreign_keys(name))),
             "options": looked.get_table_options(name),
         }
@@ -50,13 +51,29 @@ def _described(connection: Connection) -> dict[str, Any]:
     }
 
 
+def _index_words(told: Mapping[str, Any]) -> str:
+    """SQLAlchemy gives the condition of an index that has one as an expression, and each has a name of its own."""
+    options = {name: str(value) for name, value in told.get("dialect_options", {}).items()}
+    return repr({**told, "dialect_options": options})
+
+
+def _differences(connection: Connection) -> list[Any]:
+    """What Alembic would change, but for the index of words and its shadows, of which metadata cannot speak."""
+
+    def ours(name: str | None, kind: str, _: object) -> bool:
+        return kind != "table" or not (name or "").startswith(SEARCH_WORDS)
+
+    found: list[Any] = compare_metadata(MigrationContext.configure(connection, opts={"include_name": ours}), metadata)
+    return found
+
+
 def test_the_newest_migration_is_the_one_that_the_schema_names() -> None:
     assert ScriptDirectory.from_config(migrate.config()).get_current_head() == REVISION
 
 
 def test_migrated_needs_no_change_to_become_the_schema(database: Database) -> None:
     with database.begin() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert _differences(connection) == []
 
 
 def test_migrated_equals_created(database: Database) -> None:
@@ -67,7 +84,8 @@ def test_migrated_equals_created(database: Database) -> None:
         metadata.create_all(connection)
         created = _described(connection)
     assert migrated == created
-    assert set(migrated) == set(metadata.tables)
+    assert {name for name in migrated if not name.startswith(SEARCH_WORDS)} == set(metadata.tables)
+    assert SEARCH_WORDS in migrated
 
 
 def test_a_migration_can_be_undone(database: Database) -> None:
@@ -75,7 +93,7 @@ def test_a_migration_can_be_undone(database: Database) -> None:
         command.downgrade(migrate.config(connection), "base")
         assert inspect(connection).get_table_names() == ["alembic_version"]
         migrate.migrate(connection)
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert _differences(connection) == []
 
 
 def test_articles_of_an_older_version_keep_their_topics_and_are_indexed_anew(url: str) -> None:
