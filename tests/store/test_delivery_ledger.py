@@ -17,6 +17,7 @@ import newsletter
 from newsletter.model import Claim, DeliveryState, Outcome, Subscriber, Terms
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
+from newsletter.store.persons import Persons
 from newsletter.store.schema import delivery as table
 from newsletter.store.subscribers import Subscribers
 
@@ -165,7 +166,7 @@ class TestRecheck:
         post(database, make_article(), ["a@example.org", "b@example.org", "c@example.org", "d@example.org"])
         people = Subscribers(database)
         people.unsubscribe("id-of-a", "weekly", NOW)
-        people.remove("b@example.org")
+        Persons(database).erase("b@example.org", ())
         people.suppress(key_of("c@example.org"), "bounced", NOW)
         assert _claim(ledger).subscriber.address == "d@example.org"
         assert ledger.claim(_terms("one"), NOW) is None

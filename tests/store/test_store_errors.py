@@ -276,6 +276,7 @@ def test_every_public_method_is_listed_here() -> None:
             Requests,
             Notes,
             Persons,
+            Readership,
             Deliveries,
             Pauses,
             Control,
