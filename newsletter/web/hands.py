@@ -16,10 +16,11 @@ UNREAD = timedelta(hours=2)  #: so long may nobody have looked into the mailbox 
 
 
 class Hand(NamedTuple):
-    """What is wrong, and what would help. `urgent`: mail does not go out as it should."""
+    """What is wrong, what would help, and the command for it. `urgent`: mail does not go out as it should."""
 
     what: str
     help: str
+    command: str = ""
     urgent: bool = True
 
 
@@ -40,17 +41,17 @@ def hands(app: App, told: Status, now: datetime) -> tuple[Hand, ...]:
 
 def not_ready(lines: Sequence[str], told: Status) -> Iterator[Hand]:
     if told.refusal:
-        yield Hand(told.refusal, "Look at the clock. If it is right: newsletter publish --catch-up")
+        yield Hand(told.refusal, "Look at the clock. If it is right:", "newsletter publish --catch-up")
     for line in lines:
-        helping = "Is `newsletter run` alive? Its log says what it does. `newsletter doctor` looks at the rest."
-        yield Hand(f"{line[0].upper()}{line[1:]}.", helping)
+        helping = "Does the process live? Its log says what it does. What else may be wrong:"
+        yield Hand(f"{line[0].upper()}{line[1:]}.", helping, "newsletter doctor")
 
 
 def held_up(told: Status) -> Iterator[Hand]:
     for each in told.newsletters:
         if each.refused:
-            helping = "It stays due. Mend what it says, then: newsletter publish"
-            yield Hand(f"A digest of {each.newsletter.title} is refused: {each.refused}", helping)
+            what = f"A digest of {each.newsletter.title} is refused: {each.refused}"
+            yield Hand(what, "It stays due. Mend what it says, and then:", "newsletter publish")
 
 
 def paused(pauses: Sequence[Pause]) -> Iterator[Hand]:
@@ -60,7 +61,8 @@ def paused(pauses: Sequence[Pause]) -> Iterator[Hand]:
         scope = each.scope.removeprefix("newsletter/").removeprefix("digest/")
         yield Hand(
             f"Paused since {each.at:%Y-%m-%d %H:%M} UTC{until}: {each.scope}. {each.reason}",
-            f"{helping}. To let it go on now: newsletter deliveries resume {scope}",
+            f"{helping}. To let it go on now:",
+            f"newsletter deliveries resume {scope}",
             urgent=each.until is None or not each.scope.startswith("domain/"),
         )
 
@@ -71,7 +73,8 @@ def unsettled(told: Status) -> Iterator[Hand]:
         if number:
             yield Hand(
                 f"{each.newsletter.title}: of {number:,} deliveries nobody knows whether they were sent.",
-                "Compare them with the relay's log: newsletter deliveries list --state unknown, then reconcile",
+                "Look for them in the relay's log, and say what was sent: newsletter deliveries reconcile. Which they are:",
+                "newsletter deliveries list --state unknown",
             )
 
 
@@ -80,19 +83,23 @@ def unread(config: Config, last: datetime | None, now: datetime) -> Iterator[Han
     if config.bounces.address is not None and config.bounces.maildir is None and config.bounces.imap is None:
         yield Hand(
             "Bounces have an address, and no mailbox is read.",
-            "Name the mailbox in [bounces], or pipe the mail into `newsletter bounces`.",
+            "Name the mailbox in [bounces], or let the mail server pipe what comes into:",
+            "newsletter bounces --stdin",
             urgent=False,
         )
     elif config.bounces.address is not None and (last is None or now - last > UNREAD):
         since = "has never been read" if last is None else f"was last read at {last:%Y-%m-%d %H:%M} UTC"
-        yield Hand(f"The mailbox of bounces {since}.", "What is wrong with it: newsletter bounces", urgent=False)
+        yield Hand(
+            f"The mailbox of bounces {since}.", "What is wrong with it, says:", "newsletter bounces", urgent=False
+        )
 
 
 def unsigned(config: Config) -> Iterator[Hand]:
     if config.delivery.transport != "maildir" and config.delivery.dkim is None:
         yield Hand(
             "Mail leaves without a signature (DKIM).",
-            "If your relay does not sign for you, make keys: docs/operating.md, Keys and the DNS",
+            "If your relay does not sign for you, make keys (docs/operating.md, Keys and the DNS):",
+            "newsletter dkim",
             urgent=False,
         )
 
@@ -100,12 +107,14 @@ def unsigned(config: Config) -> Iterator[Hand]:
 def unusable(told: Status, runs: Sequence[SourceRun], now: datetime) -> Iterator[Hand]:
     for run in runs:
         if run.problem is not None:
-            yield Hand(f"The source {run.source} cannot be read: {run.problem}", "newsletter ingest", urgent=False)
+            what = f"The source {run.source} cannot be read: {run.problem}"
+            yield Hand(what, "It is asked again with every tick, or at once:", "newsletter ingest", urgent=False)
     old = sum(1 for each in told.quarantined if now - each.at > OLD)
     if old:
         documents = "One document has" if old == 1 else f"{old} documents have"
         yield Hand(
             f"{documents} been in quarantine for more than {OLD.days} days.",
-            "Mend or drop them: newsletter quarantine list",
+            "Mend or drop them:",
+            "newsletter quarantine list",
             urgent=False,
         )

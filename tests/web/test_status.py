@@ -143,7 +143,7 @@ def test_the_worst_comes_first(app: App) -> None:
 
 def test_everything_that_is_wrong_is_said_with_what_would_help() -> None:
     _, found = _full()
-    text = "\n".join(f"{hand.what} {hand.help}" for hand in found)
+    text = "\n".join(f"{hand.what} {hand.help} {hand.command}" for hand in found)
     for expected in (
         "The clock shows 2031-01-01",
         "newsletter publish --catch-up",
@@ -164,7 +164,7 @@ def test_a_pause_is_lifted_by_the_word_that_the_command_takes() -> None:
     scopes = {"all": "all", "newsletter/daily": "daily", "digest/daily/2026-11-20": "daily/2026-11-20"}
     for scope, word in scopes.items():
         (hand,) = paused([Pause(scope=scope, reason="r", at=NOW)])
-        assert hand.help.endswith(f"newsletter deliveries resume {word}")
+        assert hand.command == f"newsletter deliveries resume {word}"
         assert hand.urgent
 
 
