@@ -80,7 +80,7 @@ class Claim:
     lease_until: datetime
     attempts: int
     created_at: datetime
-    choice: Choice = Choice()
+    choice: Choice = field(default_factory=Choice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
+from typing import NamedTuple
 
 from newsletter.model.digests import Audience, Cadence, Edition
 
@@ -66,6 +67,20 @@ class Subscription:
     state: SubscriptionState
     consent: Consent
     preferences: Preferences = USUAL
+
+
+class Reader(NamedTuple):
+    """Somebody with a confirmed subscription, as planning goes through a million of them.
+
+    `preferences` is their text as the database keeps it, None for the usual ones. `since`: no digest that ended up to then
+    is owed. `changed_at` is when they last changed how often they get mail, or came back; None: never.
+    """
+
+    subscriber_id: str
+    domain: str
+    preferences: str | None
+    since: datetime
+    changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
