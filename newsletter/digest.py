@@ -75,7 +75,18 @@ def choose(newsletter: Newsletter, planned: PlannedDigest, candidates: Iterable[
     taken = [
         article for article in candidates if selected(newsletter, article) and _in_time(newsletter, planned, article)
     ]
-    ranked = sorted(taken, key=lambda article: _rank(newsletter, article))
+    return _ordered(newsletter, planned, taken)
+
+
+def gather(
+    newsletter: Newsletter, planned: PlannedDigest, articles: Iterable[Article], notices: Iterable[NoticeItem]
+) -> Digest:
+    """Several digests told as one: what they carry, in the order of a digest of that whole window."""
+    return arrange(newsletter, planned, _ordered(newsletter, planned, articles), notices)
+
+
+def _ordered(newsletter: Newsletter, planned: PlannedDigest, articles: Iterable[Article]) -> tuple[Placed, ...]:
+    ranked = sorted(articles, key=lambda article: _rank(newsletter, article))
     ordered = _diverse(ranked, most=min(_DIVERSE_ITEMS, newsletter.full_items))
     return tuple(
         Placed(article=article, place=_place(newsletter, planned, article, position))

@@ -7,15 +7,18 @@ so there is no half of one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from newsletter.digest import compose
+from newsletter.digest import compose, gather
 from newsletter.errors import MailError, TemplateError
 from newsletter.model import (
+    USUAL,
     Article,
+    Audience,
+    Choice,
     Digest,
     DigestRecord,
     Mailing,
@@ -24,9 +27,12 @@ from newsletter.model import (
     Newsletter,
     NoticeItem,
     PlannedDigest,
-    Subscriber,
+    Preferences,
+    Reader,
 )
 from newsletter.periods import placed_in_time, plan
+from newsletter.store.preferences import loads
+from newsletter.wishes import BEGINNING, Contents, Decision, Form, Issue, Term, Turn, Wanted, forms_wanted
 
 
 class ArticleStore(Protocol):
@@ -38,18 +44,33 @@ class ArticleStore(Protocol):
 
 class DigestStore(Protocol):
     def record(self, newsletter: str) -> tuple[DigestRecord, ...]: ...
+    def issues(self, newsletter: str) -> tuple[Issue, ...]: ...
+    def contents(self, newsletter: str, periods: Collection[str]) -> Mapping[str, Contents]: ...
+    def served(self, newsletter: str, since: Mapping[str, datetime]) -> Mapping[str, datetime]: ...
     def add(self, chain: Sequence[NewDigest], now: datetime) -> Sequence[Added] | None: ...
 
 
 class Added(Protocol):
-    """A digest that was written down, and to how many people it goes."""
+    """A digest that was written down, to how many people it goes, and how many want nothing of it."""
 
     @property
     def deliveries(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
 
 
 class Recipients(Protocol):
-    def confirmed(self, newsletter: str) -> Iterable[Subscriber]: ...
+    """Whose subscription is confirmed: every text of preferences, who changed how often they get mail, and everybody."""
+
+    def wishes(self, newsletter: str) -> Collection[str]: ...
+    def changed(self, newsletter: str, after: datetime, *, own_cadence: bool) -> Collection[Reader]: ...
+    def readers(self, newsletter: str) -> Iterable[Reader]: ...
+
+
+class Compile(Protocol):
+    """Makes the email of a digest for these audiences, its newsletter's own always; None is the site's language."""
+
+    def __call__(self, digest: Digest, audiences: Collection[Audience], language: str | None, /) -> Mailing: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +89,7 @@ class Published:
     articles: int
     notices: int
     deliveries: int
+    skipped: int = 0  #: people who want nothing of it
     warnings: tuple[str, ...] = ()  #: about its email, which goes out all the same
 
 
@@ -81,13 +103,17 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """What publishing needs: the stores, and the two functions that make mail of a digest."""
+    """What publishing needs: the stores, and the functions that make mail of a digest.
+
+    `spoken` gives, for the language that a reader wants, the one that a mailing is made in: None is the site's.
+    """
 
     articles: ArticleStore
     digests: DigestStore
     recipients: Recipients
-    compile_mailing: Callable[[Digest], Mailing]
+    compile_mailing: Compile
     message_id: Callable[[str, str, str], str]  #: (newsletter, period, subscriber) -> Message-ID
+    spoken: Callable[[str], str | None] = lambda language: language
 
 
 def due(newsletter: Newsletter, press: Press, now: datetime) -> tuple[PlannedDigest, ...]:
@@ -150,9 +176,11 @@ def publish(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Publis
     """
     ready: list[NewDigest] = []
     refused: list[Refused] = []
-    for draft in compose_due(newsletter, press, now):
+    drafts = compose_due(newsletter, press, now)
+    chain = _Chain(newsletter, press, now) if any(draft.digest.planned.mailed for draft in drafts) else None
+    for draft in drafts:
         try:
-            ready.append(_prepare(draft, press))
+            ready.append(_prepare(draft, chain))
         except (MailError, TemplateError) as error:
             refused.append(Refused(planned=draft.digest.planned, message=error.message))
             break
@@ -162,12 +190,19 @@ def publish(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Publis
     return (*map(_published, ready, added), *refused)
 
 
-def _prepare(draft: Draft, press: Press) -> NewDigest:
+def _prepare(draft: Draft, chain: _Chain | None) -> NewDigest:
     digest = draft.digest
-    if digest.empty or not digest.planned.mailed:
+    if chain is None or not digest.planned.mailed:
         return NewDigest(digest=digest, settled=draft.settled)
-    mailing = press.compile_mailing(digest)
-    return NewDigest(digest=digest, settled=draft.settled, mailing=mailing, deliveries=_deliveries(digest, press))
+    round_ = chain.next(digest)
+    mailings = round_.compile()
+    return NewDigest(
+        digest=digest,
+        settled=draft.settled,
+        mailing=mailings.pop("", None),
+        forms=mailings,
+        deliveries=round_.deliveries(),
+    )
 
 
 def _published(new: NewDigest, added: Added) -> Published:
@@ -177,19 +212,182 @@ def _published(new: NewDigest, added: Added) -> Published:
         articles=len(digest.placed),
         notices=len(digest.notices),
         deliveries=added.deliveries,
-        warnings=() if new.mailing is None else new.mailing.warnings,
+        skipped=added.skipped,
+        warnings=tuple(warning for each in (new.mailing, *new.forms.values()) if each for warning in each.warnings),
     )
 
 
-def _deliveries(digest: Digest, press: Press) -> Iterator[NewDelivery]:
-    slug, period = digest.newsletter.slug, digest.planned.period
-    return (
-        NewDelivery(
-            subscriber_id=subscriber.id,
-            message_id=press.message_id(slug, period, subscriber.id),
-            domain=subscriber.address.rpartition("@")[2].lower(),
+# -- readers ----------------------------------------------------------------------------------------------------------
+
+
+class _Chain:
+    """The mailed digests of a newsletter, those that are about to be recorded too, and what they carry where it is asked."""
+
+    def __init__(self, newsletter: Newsletter, press: Press, now: datetime) -> None:
+        self.newsletter = newsletter
+        self.press = press
+        self.now = now
+        self._issues = list(press.digests.issues(newsletter.slug))
+        self._contents: dict[str, Contents] = {}
+
+    def next(self, digest: Digest) -> _Round:
+        """One more, and who gets what of it."""
+        planned = digest.planned
+        articles = tuple(placed.article for placed in digest.placed)
+        self._contents[planned.period] = Contents(articles=articles, notices=digest.notices)
+        self._issues.append(
+            Issue(period=planned.period, window_start=planned.window_start, window_end=planned.window_end)
         )
-        for subscriber in press.recipients.confirmed(slug)
+        turn = Turn(
+            self.newsletter,
+            tuple(self._issues),
+            self._contents,
+            due_at=planned.due_at,
+            now=self.now,
+            spoken=self.press.spoken,
+        )
+        return _Round(digest, turn, self)
+
+    def load(self, issues: Iterable[Issue]) -> None:
+        """Read what recorded ones carry, as it is now."""
+        wanted = [issue.period for issue in issues if issue.period not in self._contents]
+        if wanted:
+            self._contents.update(self.press.digests.contents(self.newsletter.slug, wanted))
+
+    def told(self, issues: Iterable[Issue]) -> Iterator[tuple[Issue, Contents]]:
+        return ((issue, self._contents[issue.period]) for issue in issues)
+
+
+@dataclass(slots=True)
+class _Wish:
+    preferences: Preferences
+    term: Term
+
+
+_WISHES_KEPT = 20_000  #: decisions and texts at hand; a million people have a few thousand
+
+
+class _Round:
+    """One digest and its readers: first the forms that somebody needs, then what each gets."""
+
+    def __init__(self, digest: Digest, turn: Turn, chain: _Chain) -> None:
+        self._digest = digest
+        self._turn = turn
+        self._chain = chain
+        self._slug = digest.newsletter.slug
+        self._wishes: dict[str | None, _Wish] = {}
+        self._decided: dict[tuple[str | None, datetime], Decision | None] = {}
+        self._doubtful = self._in_doubt()
+
+    def compile(self) -> dict[str, Mailing]:
+        """Every form that is needed and is not empty. Raises MailError and TemplateError where one must not go out."""
+        turn, mailings, forms = self._turn, {}, {}
+        for wanted in self._forms_wanted():
+            digest = self._told(wanted)
+            if not digest.empty:
+                form = Choice(cadence=wanted.cadence, language=wanted.language).form
+                mailings[form] = self._chain.press.compile_mailing(digest, wanted.audiences, wanted.language)
+                forms[wanted.cadence, wanted.language] = _form_of(digest, wanted)
+        turn.forms = forms
+        return mailings
+
+    def deliveries(self) -> Iterator[NewDelivery]:
+        """One for everybody who is served now, by subscriber id; only once everything is compiled."""
+        press, period = self._chain.press, self._digest.planned.period
+        if not self._turn.forms:
+            return
+        for reader in press.recipients.readers(self._slug):
+            decision = self._decision(reader)
+            if decision is not None:
+                yield NewDelivery(
+                    subscriber_id=reader.subscriber_id,
+                    message_id=press.message_id(self._slug, period, reader.subscriber_id),
+                    domain=reader.domain,
+                    choice=decision.choice,
+                    next_at=decision.at,
+                    skipped=decision.skipped,
+                )
+
+    def _decision(self, reader: Reader) -> Decision | None:
+        text = reader.preferences
+        wish = self._wishes.get(text) or self._wish(text)
+        if reader.changed_at is None and wish.term.steady:
+            start = self._turn.usual_start(wish.preferences, reader.since)
+        else:
+            known = self._start(reader, wish)
+            if known is None:
+                return None
+            start = known
+        key = (text, start)
+        if key not in self._decided:
+            if len(self._decided) >= _WISHES_KEPT:
+                self._decided.clear()
+            self._decided[key] = self._turn.decide(wish.preferences, start)
+        return self._decided[key]
+
+    def _start(self, reader: Reader, wish: _Wish) -> datetime | None:
+        """From where on a reader is owed. None for who changed their mind while this was planned: the next digest, which
+        will ask the ledger, brings them this one too.
+        """
+        if not wish.term.doubtful(reader.changed_at, own_wish=wish.preferences.cadence is not None):
+            return self._turn.usual_start(wish.preferences, reader.since)
+        return self._doubtful.get(reader.subscriber_id, (None, None))[1]
+
+    def _wish(self, text: str | None) -> _Wish:
+        if len(self._wishes) >= _WISHES_KEPT:
+            self._wishes.clear()
+        preferences = loads(text)
+        wish = self._wishes[text] = _Wish(preferences, self._turn.term(preferences))
+        return wish
+
+    def _in_doubt(self) -> dict[str, tuple[Preferences, datetime]]:
+        """Who may have been served otherwise than their wishes of now say, and from where on the ledger says they are owed."""
+        terms = [term for term in self._turn.terms.values() if term.serves and term.doubt is not None]
+        if not terms:
+            return {}
+        press, found = self._chain.press, {}
+        after, all_slow = min(term.doubt for term in terms if term.doubt), not all(term.steady for term in terms)
+        for reader in press.recipients.changed(self._slug, after, own_cadence=all_slow):
+            wish = self._wish(reader.preferences)
+            own = wish.preferences.cadence is not None
+            if wish.term.serves and wish.term.doubtful(reader.changed_at, own_wish=own):
+                found[reader.subscriber_id] = (wish.preferences, reader.since)
+        served = press.digests.served(self._slug, {one: since for one, (_, since) in found.items()})
+        return {
+            one: (preferences, max(since, served.get(one, BEGINNING))) for one, (preferences, since) in found.items()
+        }
+
+    def _forms_wanted(self) -> tuple[Wanted, ...]:
+        texts = self._chain.press.recipients.wishes(self._slug)
+        wishes = [preferences for preferences in map(loads, texts) if self._turn.term(preferences).serves]
+        usual = [(preferences, self._turn.usual_start(preferences, None)) for preferences in (USUAL, *wishes)]
+        readers = [*dict.fromkeys(usual), *dict.fromkeys(self._doubtful.values())]
+        self._chain.load(self._turn.issues(min(start for _, start in readers)))
+        return forms_wanted(self._turn, readers)
+
+    def _told(self, wanted: Wanted) -> Digest:
+        """The digest itself, or all that it and those before it carry as one, under the address of the newest of them."""
+        digest, turn = self._digest, self._turn
+        if wanted.cadence is None:
+            return digest
+        told = list(self._chain.told(turn.issues(wanted.start)))
+        carrying = [issue for issue, contents in told if contents.articles or contents.notices]
+        planned = replace(
+            digest.planned,
+            period=carrying[-1].period if carrying else digest.planned.period,
+            window_start=told[0][0].window_start,
+            catch_up=digest.planned.catch_up or wanted.wide,
+        )
+        notices = tuple(item for _, contents in told for item in contents.notices)
+        newsletter = replace(digest.newsletter, cadence=wanted.cadence)
+        return gather(newsletter, planned, tuple(turn.articles(wanted.start)), notices)
+
+
+def _form_of(digest: Digest, wanted: Wanted) -> Form:
+    return Form(
+        articles=frozenset(placed.article.id for placed in digest.placed),
+        notices=bool(digest.notices),
+        audiences=wanted.audiences | {digest.newsletter.audience},
     )
 
 

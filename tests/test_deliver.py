@@ -158,7 +158,7 @@ def test_where_no_relay_can_be_used_everybody_waits_for_it() -> None:
 
 def test_a_choice_that_leaves_nothing_is_no_failure() -> None:
     verdict = decide(make_claim(), NothingToSend("nothing"), now=NOW, max_age=MAX_AGE)
-    assert verdict == Verdict(outcome=Outcome(state=DeliveryState.SUPPRESSED, kind="nothing-chosen"))
+    assert verdict == Verdict(outcome=Outcome(state=DeliveryState.SKIPPED, kind="nothing-chosen"))
 
 
 def test_an_address_that_cannot_stand_in_a_message_ends_its_delivery_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import TokenError
-from newsletter.tokens import Tokens, Unsubscribe
+from newsletter.tokens import Tokens, Unsubscribe, confirmation_hash, new_confirmation
 
 OLD, NEW = "o" * 32, "n" * 40
 NAMES = st.from_regex(r"\A[a-z0-9-]{1,64}\Z")
@@ -140,3 +141,75 @@ def test_what_a_limit_keeps_tells_nothing_and_is_another_in_each_scope() -> None
     assert key == Tokens([OLD]).allowance_key("search", "192.0.2.7"), "a new secret does not lift a limit"
     others = (tokens.allowance_key("sign-up", "192.0.2.7"), tokens.allowance_key("search", "192.0.2.8"))
     assert len({key, *others, Tokens([NEW]).allowance_key("search", "192.0.2.7")}) == 4
+
+
+# -- preferences and confirmations -------------------------------------------------------------------------------------
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+SUBSCRIBER = "0123456789abcdef" * 2
+
+
+@given(st.from_regex(r"\A[0-9a-f]{32}\Z"), st.integers(0, 7 * 86400), st.floats(0, 0.999))
+def test_a_link_to_preferences_names_its_reader_for_a_week(subscriber: str, seconds: int, fraction: float) -> None:
+    tokens, made = Tokens([NEW]), NOW + timedelta(seconds=fraction)
+    token = tokens.preferences(subscriber, made)
+    assert tokens.read_preferences(token, NOW + timedelta(seconds=seconds)) == subscriber
+    assert token.replace(".", "").replace("-", "").replace("_", "").isalnum()
+    for late in (timedelta(days=7, seconds=1), timedelta(days=3653), timedelta(hours=-1)):
+        with pytest.raises(TokenError, match="too old"):
+            tokens.read_preferences(token, NOW + late)
+
+
+def test_any_changed_character_of_a_link_to_preferences_is_noticed() -> None:
+    tokens = Tokens([NEW])
+    token = tokens.preferences(SUBSCRIBER, NOW)
+    every = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+    for place, other in product(range(len(token)), every):
+        if token[place] != other:
+            with pytest.raises(TokenError):
+                tokens.read_preferences(token[:place] + other + token[place + 1 :], NOW)
+
+
+@given(st.binary(min_size=1, max_size=8), st.integers(0, 100))
+def test_bytes_that_are_flipped_added_or_cut_off_are_noticed(noise: bytes, place: int) -> None:
+    tokens = Tokens([NEW])
+    for token, read in (
+        (tokens.preferences(SUBSCRIBER, NOW), lambda told: tokens.read_preferences(told, NOW)),
+        (tokens.unsubscribe("daily", SUBSCRIBER), tokens.read_unsubscribe),
+    ):
+        data = token.encode()
+        place %= len(data)
+        flipped = bytes([*data[:place], data[place] ^ (noise[0] or 1), *data[place + 1 :]])
+        for changed in (flipped, data[:place] + noise + data[place:], data[:place]):
+            with pytest.raises(TokenError):
+                read(changed.decode("latin-1"))
+
+
+@pytest.mark.parametrize("token", ["", ".", "a.b", "a.b.c", "\x00", "é", "\ud800", "a.b.c.d" * 100])
+def test_rubbish_opens_no_preferences(token: str) -> None:
+    with pytest.raises(TokenError):
+        Tokens([NEW]).read_preferences(token, NOW)
+
+
+def test_a_link_for_one_purpose_is_worthless_for_another() -> None:
+    tokens = Tokens([NEW])
+    with pytest.raises(TokenError):
+        tokens.read_unsubscribe(tokens.preferences(SUBSCRIBER, NOW))
+    with pytest.raises(TokenError):
+        tokens.read_preferences(tokens.unsubscribe("daily", SUBSCRIBER), NOW)
+
+
+def test_an_old_key_still_opens_preferences() -> None:
+    old, both = Tokens([OLD]).preferences(SUBSCRIBER, NOW), Tokens([NEW, OLD])
+    assert both.read_preferences(old, NOW) == SUBSCRIBER
+    assert Tokens([NEW]).read_preferences(both.preferences(SUBSCRIBER, NOW), NOW) == SUBSCRIBER
+    with pytest.raises(TokenError):
+        Tokens([NEW]).read_preferences(old, NOW)
+
+
+def test_what_confirms_is_random_and_kept_as_a_hash() -> None:
+    made = [new_confirmation() for _ in range(100)]
+    assert len(set(made)) == 100
+    assert all(len(token) >= 43 for token in made)
+    assert confirmation_hash(made[0]) == confirmation_hash(made[0]) != confirmation_hash(made[1])
+    assert made[0] not in confirmation_hash(made[0])

@@ -5,6 +5,7 @@ and the scheduler hold and which knows the verbs.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import closing
@@ -31,6 +32,7 @@ from newsletter.mail.preview import Preview, make_preview, make_test, make_test_
 from newsletter.mail.proof import Proof, all_proofs, judge
 from newsletter.model import (
     Article,
+    Audience,
     Choice,
     Consent,
     Digest,
@@ -65,6 +67,7 @@ from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
+from newsletter.store.readership import Readership
 from newsletter.store.related import RelatedIndex
 from newsletter.store.search import Search
 from newsletter.store.sources import SourceRuns
@@ -75,6 +78,7 @@ from newsletter.templating import Templates
 from newsletter.tokens import Tokens
 from newsletter.words import named_languages
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")  # RFC 5646, as far as catalogues are named so
 _CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
 _OPENS_NOTHING = "a-preview-opens-nothing"
 _COMPLETION = "completion"  # the step that completes articles by files of studies and topics, in table `progress`
@@ -291,16 +295,25 @@ class App:
         return Press(
             articles=self._articles,
             digests=self._digests,
-            recipients=self._subscribers,
+            recipients=Readership(self._database),
             compile_mailing=self._compile_judged,
             message_id=self._message_id,
+            spoken=self._spoken,
         )
 
-    def _compile_judged(self, digest: Digest) -> Mailing:
+    def _compile_judged(self, digest: Digest, audiences: Collection[Audience], language: str | None) -> Mailing:
         """Raises MailError for a digest that fails a hard rule of the gate, besides what compiling raises."""
-        mailing = compile_mailing(digest, self.site, self.templates, editions=Edition)
+        templates = self.templates if language is None else self.templates.for_language(language)
+        told = sorted(audiences)
+        mailing = compile_mailing(digest, self.site, templates, editions=Edition, audiences=told)
         judge(digest, mailing, self.site, self._proof_reader(digest))
         return mailing
+
+    def _spoken(self, language: str) -> str | None:
+        """The language of a mailing for a reader who wants `language`: None, the site's, where we have no words for it."""
+        if language == self.templates.words.language or not _LANGUAGE.fullmatch(language):
+            return None
+        return language if self.templates.for_language(language).words.language == language else None
 
     def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:
         return self.tokens.message_id(newsletter, period, subscriber_id, self._newsletter(newsletter).mail_domain)

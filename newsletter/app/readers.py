@@ -17,7 +17,7 @@ from newsletter import subscribe
 from newsletter.app.delivery import Delivery
 from newsletter.app.rosters import Entry, Refusal, Roster
 from newsletter.config import Config
-from newsletter.errors import FormError, MailError, NewsletterError, TokenError, TransportError
+from newsletter.errors import FormError, MailError, NewsletterError, RelayFailure, TokenError, TransportError
 from newsletter.mail import wording
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import compile_note
@@ -32,6 +32,7 @@ from newsletter.model import (
     Newsletter,
     NoteClaim,
     NoteKind,
+    NoteOutcome,
     Preferences,
     Request,
     Site,
@@ -337,20 +338,28 @@ class Readers:
             return counts
         with closing(self._delivery.open_transport(clock())) as transport:
             while not stop.is_set():
-                token = new_confirmation()
-                claim = self._notes.claim(self._terms(owner, token, clock()), clock())
-                if claim is None:
+                outcome = self._send_next(owner, transport, clock)
+                if outcome is None:
                     break
-                failure = self._attempt(claim, token, transport, clock())
-                outcome = subscribe.outcome_of(claim, failure, now=clock(), max_age=self._config.delivery.max_age)
-                if outcome.dead and not claim.of_request:
-                    key = self._tokens.address_key(claim.recipient.address)
-                    self._subscribers.suppress(key, "bounced", clock())
-                self._notes.finish(claim, outcome)
                 counts[outcome.word] += 1
-                if outcome.halt and failure is not None:
-                    raise failure
+                if outcome.halt:
+                    break
         return counts
+
+    def _send_next(self, owner: str, transport: Transport, clock: Callable[[], datetime]) -> NoteOutcome | None:
+        """Claim a note, send it and write down what became of it; None where none is due. Raises RelayFailure."""
+        token = new_confirmation()
+        claim = self._notes.claim(self._terms(owner, token, clock()), clock())
+        if claim is None:
+            return None
+        failure = self._attempt(claim, token, transport, clock())
+        outcome = subscribe.outcome_of(claim, failure, now=clock(), max_age=self._config.delivery.max_age)
+        if outcome.dead and not claim.of_request:
+            self._subscribers.suppress(self._tokens.address_key(claim.recipient.address), "bounced", clock())
+        self._notes.finish(claim, outcome)
+        if isinstance(failure, RelayFailure) and outcome.halt:
+            raise failure
+        return outcome
 
     def _terms(self, owner: str, token: str, now: datetime) -> NoteTerms:
         return NoteTerms(

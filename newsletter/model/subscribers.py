@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
+from typing import NamedTuple
 
 from newsletter.model.digests import Audience, Cadence, Edition
 
@@ -68,6 +69,20 @@ class Subscription:
     preferences: Preferences = USUAL
 
 
+class Reader(NamedTuple):
+    """Somebody with a confirmed subscription, as planning goes through a million of them.
+
+    `preferences` is their text as the database keeps it, None for the usual ones. `since`: no digest that ended up to then
+    is owed. `changed_at` is when they last changed how often they get mail, or came back; None: never.
+    """
+
+    subscriber_id: str
+    domain: str
+    preferences: str | None
+    since: datetime
+    changed_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """One form of a mailing. Notices are always in, whatever is chosen.
@@ -81,6 +96,11 @@ class Choice:
     articles: frozenset[str] | None = None
     cadence: Cadence | None = None
     language: str | None = None
+
+    @property
+    def form(self) -> str:
+        """Which of a digest's mailings it is cut from: `weekly`, `de`, `weekly-de`; empty for the newsletter's own."""
+        return "-".join(part for part in (self.cadence, self.language) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def every_answer(
     site: Site, templates: Templates, told: Callable[[Newsletter], Newsletter] = lambda newsletter: newsletter
 ) -> dict[str, str]:
     """The pages by a name; `told` makes of a newsletter the one that is shown."""
-    newsletters = tuple(told(make_newsletter(slug=each.value, cadence=each)) for each in Cadence)
+    newsletters = tuple(told(make_newsletter(slug=each.value, cadence=each, title=f"{each.title()} News")) for each in Cadence)
     first = newsletters[0]
     offer = _offer()
     shared = {"site": site, "newsletters": newsletters}
@@ -69,27 +69,27 @@ def every_answer(
     wrong = Form({f"{first.slug}.{name}": (value,) for name, value in _WRONG.items()})
     return {
         "subscribe": subscribe(Form(), {}),
-        "subscribe again": subscribe(Form(written(CHOSEN, "", TODAY)), _every_problem("")),
-        "subscribe form": page("subscribe_form", snippet=snippet),
-        "subscribe sent": page("subscribe_sent"),
-        "sign-up closed": page("sign_up_closed"),
+        "subscribe-again": subscribe(Form(written(CHOSEN, "", TODAY)), _every_problem("")),
+        "subscribe-form": page("subscribe_form", snippet=snippet),
+        "subscribe-sent": page("subscribe_sent"),
+        "sign-up-closed": page("sign_up_closed"),
         "confirm": page("confirm", newsletters=newsletters, done=False),
         "confirmed": page("confirm", newsletters=newsletters, done=True),
-        "confirm unknown": page("confirm_unknown"),
+        "confirm-unknown": page("confirm_unknown"),
         "unsubscribe": page("unsubscribe", newsletter=first, token="т", done=False),
         "unsubscribed": page("unsubscribe", newsletter=first, token="т", done=True),
-        "unsubscribed, closed": templates.render(
+        "unsubscribed-closed": templates.render(
             "web/unsubscribe.html", site=replace(site, sign_up=False), newsletter=first, token="т", done=True
         ),
-        "preferences sent": page("preferences_sent"),
+        "preferences-sent": page("preferences_sent"),
         "preferences": preferences(chosen, {}, saved=False),
-        "preferences saved": preferences(chosen, {}, saved=True),
-        "preferences again": preferences(wrong, _every_problem(f"{first.slug}."), saved=False),
-        "preferences unknown": page("preferences_unknown"),
+        "preferences-saved": preferences(chosen, {}, saved=True),
+        "preferences-again": preferences(wrong, _every_problem(f"{first.slug}."), saved=False),
+        "preferences-unknown": page("preferences_unknown"),
         "erase": page("erase", token="т", done=False),
         "erased": page("erase", token="т", done=True),
         "unknown": page("link_unknown"),
-    } | {f"refused {status}": page("refused", status=status) for status in (400, 404, 405, 413, 415, 429, 500, 503)}
+    } | {f"refused-{status}": page("refused", status=status) for status in (400, 404, 405, 413, 415, 429, 500, 503)}
 
 
 def _offer() -> Offer:

@@ -60,7 +60,7 @@ _TEXTS = """() => {
   return found;
 }"""
 #: Links and buttons that stand alone, with their size on the screen. A link inside a sentence is as high as its line.
-_TARGETS = """() => [...document.querySelectorAll("a, button, summary")]
+_TARGETS = """() => [...document.querySelectorAll("a, button, summary, select, textarea, label.tick, .field input")]
   .filter(each => each.checkVisibility() && !each.classList.contains("skip"))
   .filter(each => getComputedStyle(each).display !== "inline")
   .map(each => ({ text: each.textContent, box: each.getBoundingClientRect().toJSON() }))"""

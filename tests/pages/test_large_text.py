@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pages.answers import every_answer
 from pages.browsing import CHROMIUM, browsing, serving
 from pages.enlarging import lost_text
-from pages.kinds import every_kind, hostile_list
+from pages.kinds import SITE, TEMPLATES, every_kind, hostile_list
 from playwright.sync_api import Page, sync_playwright
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
-PAGES = every_kind() | {"hostile-list/": hostile_list()[0]}
+ANSWERS = every_answer(replace(SITE, sign_up=True), TEMPLATES)
+PAGES = every_kind() | {"hostile-list/": hostile_list()[0]} | ANSWERS
 
 
 @pytest.fixture(scope="module")

@@ -289,7 +289,54 @@ def _paths() -> tuple[Case, ...]:
     )
 
 
-TABLE = (*_types(), *_freshness(), *_conditions(), *_codings(), *_ranges(), *_methods(), *_paths())
+def _answers() -> tuple[Case, ...]:
+    """What the process answers itself, whoever stands in front of it."""
+    html = {"Content-Type": "text/html; charset=utf-8"}
+    private = {
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Robots-Tag": "noindex",
+        "X-Content-Type-Options": "nosniff",
+        "Strict-Transport-Security": "max-age=31536000",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Set-Cookie": None,
+        "ETag": None,
+    }
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    pages = {
+        "/subscribe": 200,
+        "/subscribe?newsletter=daily": 200,
+        "/subscribe/form": 200,
+        "/confirm/x": 404,
+        "/preferences/x": 404,
+        "/preferences/x/data": 404,
+        "/preferences/x/erase": 404,
+        "/unsubscribe/daily.x.y": 404,
+    }
+    allowed = {
+        ("PUT", "/subscribe"): "GET, HEAD, POST",
+        ("DELETE", "/preferences/x"): "GET, HEAD, POST",
+        ("POST", "/subscribe/form"): "GET, HEAD",
+        ("POST", "/preferences/x/data"): "GET, HEAD",
+        ("GET", "/unsubscribe/x/preferences"): "POST",
+        ("OPTIONS", "/unsubscribe/x"): "GET, HEAD, POST",
+    }
+    long = b"a=" + b"x" * 16384
+    return (
+        *(Case(name=f"answer at {path}", path=path, status=told, got=private | html) for path, told in pages.items()),
+        *(
+            Case(name=f"{method} of {path}", path=path, status=405, got=private | {"Allow": allow}, method=method)
+            for (method, path), allow in allowed.items()
+        ),
+        Case(name="HEAD of an answer", path="/subscribe", status=200, got=private | html, method="HEAD"),
+        Case(name="an empty form", path="/subscribe", status=422, got=private, sent=form, method="POST", body=b""),
+        Case(name="no form", path="/subscribe", status=415, got=private, method="POST", body=b"{}"),
+        Case(name="too long a form", path="/subscribe", status=413, sent=form, method="POST", body=long),
+    )
+
+
+TABLE = (*_types(), *_freshness(), *_conditions(), *_codings(), *_ranges(), *_methods(), *_paths(), *_answers())
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ from http_table import LIVE, TABLE, Case, Deviation, differences
 from web_site import Ask, Served, asker
 from workshop import ROOT
 
+from newsletter import clock
 from newsletter.web import policy
+from newsletter.web.desk import HOUR
 
 CADDY = program("caddy")
 pytestmark = pytest.mark.skipif(CADDY is None, reason="caddy is not installed")
@@ -134,7 +136,16 @@ def test_what_is_not_a_file_is_asked_of_the_process(ask: Ask) -> None:
     assert answer.status == 404
     assert answer.headers.get_all("Cache-Control") == ["no-store"]
     assert len(answer.headers.get_all("Content-Security-Policy", [])) == 1
+    assert len(answer.headers.get_all("Strict-Transport-Security", [])) == 1
     assert b"editors@" in answer.body, "the page of ours"
+
+
+def test_the_process_learns_from_which_network_somebody_asks(ask: Ask, served: Served) -> None:
+    """And it believes no more than what the server in front has seen."""
+    form = {"Content_Type": "application/x-www-form-urlencoded", "X_Forwarded_For": "203.0.113.77"}
+    assert ask("/unsubscribe/x/preferences", "POST", b"", **form).status == 404
+    assert served.app.limits.wait("post", "127.0.0.1", 1, HOUR, clock.now()) is not None
+    assert served.app.limits.wait("post", "203.0.113.77", 1, HOUR, clock.now()) is None
 
 
 @pytest.mark.parametrize("logged", [False, True])

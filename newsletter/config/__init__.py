@@ -6,20 +6,19 @@ Each field's description is what `config.toml` says of the key and what an error
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import secrets
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, time, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeGuard, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
+from newsletter.config.explain import explain, keys
 from newsletter.errors import ConfigError
 from newsletter.model import Audience, Cadence, CatchUp, Newsletter, Site
 from newsletter.words import known_locale
@@ -391,7 +390,7 @@ def load(path: Path) -> Config:
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(*(_explain(path, problem) for problem in _innermost(error.errors()))) from None
+        raise ConfigError(*explain(path, error, Config)) from None
     found = (
         *_duplicates(config),
         *_places(config),
@@ -471,18 +470,9 @@ def _password(variable: str, smtp: SmtpConfig, key: str) -> str | None:
     return read_private(Path(smtp.password_file), f"{key}.password_file").strip()
 
 
-def fields(part: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str]]:
+def fields() -> Iterator[tuple[str, str]]:
     """Every key of the file with its description, for the test that holds `config.toml` complete."""
-    for name, field in part.model_fields.items():
-        inner = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_part(kind)]
-        if inner:
-            yield from fields(inner[0], f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", field.description or ""
-
-
-def _is_part(kind: Any) -> TypeGuard[type[_Part]]:
-    return isinstance(kind, type) and issubclass(kind, _Part)
+    return keys(Config)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -494,69 +484,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
-
-
-def _innermost(problems: list[ErrorDetails]) -> list[ErrorDetails]:
-    """A list of which every part is refused is called too short as well: the parts' own problems say it all."""
-    places = [problem["loc"] for problem in problems]
-    return [
-        problem
-        for problem in problems
-        if not any(
-            len(place) > len(problem["loc"]) and place[: len(problem["loc"])] == problem["loc"] for place in places
-        )
-    ]
-
-
-def _explain(path: Path, problem: ErrorDetails) -> str:
-    """One line: the file, the key, what was found and what would be right."""
-    key = _key(problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"{path}: {key}: unknown key{_suggestion(problem['loc'])}"
-    right = _description(problem["loc"])
-    if problem["type"] == "missing":
-        return f"{path}: {key}: missing; it should be {right}"
-    detail = problem.get("ctx", {}).get("error")
-    return f"{path}: {key}: found {_shown(problem['input'])}; it should be {right}{f' ({detail})' if detail else ''}"
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for step in location:
-        text += f"[{step + 1}]" if isinstance(step, int) else f".{step}"
-    return text.removeprefix(".")
-
-
-def _shown(value: Any) -> str:
-    text = (
-        json.dumps(value, ensure_ascii=False)
-        if isinstance(value, str)
-        else "a table"
-        if isinstance(value, Mapping)
-        else str(value)
-    )
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _part_at(location: tuple[int | str, ...]) -> type[BaseModel]:
-    part: type[BaseModel] = Config
-    for step in location[:-1]:
-        if isinstance(step, str) and step in part.model_fields:
-            kinds = (part.model_fields[step].annotation, *get_args(part.model_fields[step].annotation))
-            part = next((kind for kind in kinds if _is_part(kind)), part)
-    return part
-
-
-def _description(location: tuple[int | str, ...]) -> str:
-    names = [step for step in location if isinstance(step, str)]
-    field = _part_at((*names, "")).model_fields.get(names[-1]) or _part_at(tuple(names)).model_fields.get(names[-1])
-    return (field.description if field else None) or "something else"
-
-
-def _suggestion(location: tuple[int | str, ...]) -> str:
-    known = list(_part_at(location).model_fields)
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean `{near[0]}`?" if near else f"; known here: {', '.join(known)}"
 
 
 def _duplicates(config: Config) -> Iterator[str]:
