@@ -87,9 +87,7 @@ class Site:
 
     def wanted_of(self, address: str) -> dict[str, tuple[str, object]]:
         """The same of an address, in any spelling of its letters."""
-        mine = {
-            each.subscriber.id for each in self.app.subscribers() if each.subscriber.address.casefold() == address
-        }
+        mine = {each.subscriber.id for each in self.app.subscribers() if each.subscriber.address.casefold() == address}
         return self.wanted(*mine) if mine else {}
 
     def now(self) -> datetime:

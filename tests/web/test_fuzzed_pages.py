@@ -105,7 +105,18 @@ def _links(site: Site) -> list[str]:
 
 @cache
 def _names() -> tuple[str, ...]:
-    wishes = ("cadence", "topics", "unwanted", "credibility", "audience", "edition", "language", "hour", "zone", "pause")
+    wishes = (
+        "cadence",
+        "topics",
+        "unwanted",
+        "credibility",
+        "audience",
+        "edition",
+        "language",
+        "hour",
+        "zone",
+        "pause",
+    )
     prefixed = [f"{prefix}{name}" for prefix in ("", "daily.", "caregiver-weekly.") for name in wishes]
     return ("newsletters", "address", "consent", TRAP, *prefixed)
 
@@ -114,13 +125,17 @@ _VALUES = st.one_of(
     st.text(max_size=30),
     st.sampled_from(["", "daily", "weekly", "monthly", "07:00", "24:00", "Europe/Berlin", "de", "3", "nan", "1e999"]),
     st.sampled_from(["2026-12-24", "2027-02-29", "0001-01-01", "9999-12-31", "2026-W01-1", "large-print", "clinician"]),
-    st.sampled_from(["ann@example.org", "ann@xn--", "ann@" + "a." * 120 + "org", "\x00", "\ud800", "٣", "a\r\nBcc: b@c.de"]),
+    st.sampled_from(
+        ["ann@example.org", "ann@xn--", "ann@" + "a." * 120 + "org", "\x00", "\ud800", "٣", "a\r\nBcc: b@c.de"]
+    ),
 )
 _FIELDS = st.lists(st.tuples(st.deferred(lambda: st.sampled_from(_names())), _VALUES), max_size=12)
 _METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
 _HEADERS = st.lists(
     st.tuples(
-        st.sampled_from([b"content-type", b"content-length", b"accept-encoding", b"cookie", b"host", b"origin", b"range"]),
+        st.sampled_from(
+            [b"content-type", b"content-length", b"accept-encoding", b"cookie", b"host", b"origin", b"range"]
+        ),
         st.binary(max_size=40),
     ),
     max_size=4,

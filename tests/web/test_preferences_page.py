@@ -114,7 +114,9 @@ def test_one_save_leaves_one_newsletter_and_begins_another(site: Site, home: Hou
     ],
 )
 def test_what_cannot_be_saved_changes_nothing(site: Site, home: Household, reader: str, name: str, value: str) -> None:
-    answer = home.post(site.preferences_link(reader), [("newsletters", "caregiver-weekly"), ("newsletters", "daily"), (name, value)])
+    answer = home.post(
+        site.preferences_link(reader), [("newsletters", "caregiver-weekly"), ("newsletters", "daily"), (name, value)]
+    )
     assert answer.status == 422
     assert f'href="#{name}"' in answer.body.decode()
     assert site.wanted(reader) == {"daily": ("confirmed", Preferences())}
@@ -173,7 +175,9 @@ def test_data_can_be_deleted_after_one_more_question(site: Site, home: Household
 def test_a_break_that_is_over_is_not_shown(site: Site, home: Household, reader: str) -> None:
     until = site.now().date() + timedelta(days=1)
     site.app.readers.prefer(
-        site.app.tokens.preferences(reader, site.now()), {"daily": Preferences(paused_until=date(2020, 1, 1))}, site.now()
+        site.app.tokens.preferences(reader, site.now()),
+        {"daily": Preferences(paused_until=date(2020, 1, 1))},
+        site.now(),
     )
     assert b"2020-01-01" not in home.get(site.preferences_link(reader)).body
     home.post(site.preferences_link(reader), [("newsletters", "daily"), ("daily.pause", until.isoformat())])

@@ -83,7 +83,9 @@ def test_a_token_with_one_letter_changed_opens_nothing(site: Site, links: dict[s
     assert site.wanted_of("reader@example.org") == before
 
 
-def test_a_token_is_good_for_its_purpose_and_newsletter_alone(site: Site, links: dict[str, str], home: Household) -> None:
+def test_a_token_is_good_for_its_purpose_and_newsletter_alone(
+    site: Site, links: dict[str, str], home: Household
+) -> None:
     tokens = {kind: path.split("/")[2] for kind, path in links.items()}
     for kind in tokens:
         for other, token in tokens.items():
@@ -218,7 +220,11 @@ def test_no_field_of_a_request_becomes_one_of_an_answer(home: Household) -> None
 
 def test_the_host_that_somebody_names_is_in_no_answer(site: Site, links: dict[str, str]) -> None:
     for path in every_path(links):
-        forwarded = {"X_Forwarded_Host": "wicked.example", "Forwarded": "host=wicked.example", "X_Original_URL": "/wicked"}
+        forwarded = {
+            "X_Forwarded_Host": "wicked.example",
+            "Forwarded": "host=wicked.example",
+            "X_Original_URL": "/wicked",
+        }
         answer = site.ask(path, Host="wicked.example", **forwarded)
         assert answer.status == 200
         assert b"wicked" not in answer.body

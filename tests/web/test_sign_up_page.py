@@ -150,7 +150,12 @@ def test_a_form_on_another_page_works(site: Site, home: Household) -> None:
     fields = [pair for pair in home.filled("eve@example.org") if pair[0] not in {"zone", "hour"}]
     body = urlencode(fields).encode()
     answer = home.ask(
-        "/subscribe", "POST", body, Content_Type=f"{URLENCODED}; charset=utf-8", X_Forwarded_For=home.network, **elsewhere
+        "/subscribe",
+        "POST",
+        body,
+        Content_Type=f"{URLENCODED}; charset=utf-8",
+        X_Forwarded_For=home.network,
+        **elsewhere,
     )
     assert answer.status == 200
     assert len(site.mail_to("eve@example.org")) == 1
@@ -179,6 +184,10 @@ def test_an_ipv6_household_is_one_however_many_addresses_it_has(site: Site) -> N
 def test_where_it_is_closed_nobody_can_sign_up(tmp_path: pytest.TempPathFactory) -> None:
     with readers_site(tmp_path, ("\nopen = true", "\nopen = false")) as site:
         home = site.household()
-        for answer in (home.get("/subscribe"), home.get("/subscribe/form"), home.post("/subscribe", [("address", "a@b.cd")])):
+        for answer in (
+            home.get("/subscribe"),
+            home.get("/subscribe/form"),
+            home.post("/subscribe", [("address", "a@b.cd")]),
+        ):
             assert answer.status == 404
             assert "Sign-up is closed" in told(answer)

@@ -17,6 +17,7 @@ from pages.browsing import CHROMIUM, browsing, judged_by_axe
 from pages.browsing import serving as serving_pages
 from playwright.sync_api import sync_playwright
 from store_builders import make_planned
+from web_site import Served
 from workshop import open_workshop
 
 from newsletter import config
@@ -275,6 +276,27 @@ def test_the_page_says_first_what_needs_a_hand() -> None:
     assert "<title>All is well | Status</title>" in calm
     assert "And 3 documents more" in html
     assert "And 4 domains more" in html
+
+
+def test_it_is_for_who_knows_the_password(served: Served, operator_password: str) -> None:
+    refused = served.ask("/status")
+    assert refused.status == 401
+    assert b"Newsletters" not in refused.body
+    answer = served.ask("/status", Authorization=operator_password)
+    assert answer.status == 200
+    assert b'<h2 id="hands">What needs a hand</h2>' in answer.body
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "'unsafe-inline'" not in answer.headers["Content-Security-Policy"]
+    assert "Set-Cookie" not in answer.headers
+    assert served.ask("/status", "POST", b"", Authorization=operator_password).status == 405
+    assert served.ask("/status/", Authorization=operator_password).status == 404
+
+
+def test_without_a_password_it_is_not_there(served: Served) -> None:
+    assert served.ask("/status").status == 404
+    assert served.ask("/metrics").status == 404
 
 
 # -- as it is seen ----------------------------------------------------------------------------------------------------
