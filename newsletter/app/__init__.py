@@ -270,6 +270,7 @@ class App:
         results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
         self.search.catch_up(now)  # after the pages, so that what is found can be read
+        self.limits.purge(now)
         self._ticks.record(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 

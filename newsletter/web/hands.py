@@ -95,7 +95,7 @@ def unread(config: Config, last: datetime | None, now: datetime) -> Iterator[Han
 
 
 def unsigned(config: Config) -> Iterator[Hand]:
-    if config.delivery.transport != "maildir" and config.delivery.dkim is None:
+    if config.delivery.transport in {"smtp", "sendmail"} and config.delivery.dkim is None:
         yield Hand(
             "Mail leaves without a signature (DKIM).",
             "If your relay does not sign for you, make keys (docs/operating.md, Keys and the DNS):",
