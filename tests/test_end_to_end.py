@@ -37,7 +37,7 @@ def _subscribe(workshop: Workshop) -> None:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """The examples taken in, published and delivered."""
-    workshop = open_workshop(tmp_path_factory.mktemp("demo"))
+    workshop = open_workshop(tmp_path_factory.mktemp("demo"), processes=True)
     workshop.told("ingest", "--now", NOW)
     _subscribe(workshop)
     workshop.told("publish", "--now", NOW)
@@ -74,7 +74,7 @@ def test_a_second_run_changes_no_byte_and_delivers_nothing(demo: Workshop) -> No
 
 
 def test_another_machine_publishes_the_same_bytes(demo: Workshop, tmp_path: Path) -> None:
-    other = open_workshop(tmp_path)
+    other = open_workshop(tmp_path, processes=True)
     other.told("ingest", "--now", NOW)
     other.told("publish", "--now", NOW)
     assert other.files("public") == demo.files("public")
@@ -165,7 +165,7 @@ def test_preview_writes_the_three_forms(demo: Workshop, tmp_path: Path) -> None:
 
 
 def test_plan_shows_what_publish_does_and_changes_nothing(tmp_path: Path) -> None:
-    workshop = open_workshop(tmp_path)
+    workshop = open_workshop(tmp_path, processes=True)
     workshop.told("ingest", "--now", NOW)
     planned = workshop.told("plan", "--now", NOW)["due"]
     assert workshop.told("plan", "--now", NOW)["due"] == planned
@@ -200,7 +200,7 @@ def test_bad_input_costs_itself_alone(tmp_path: Path) -> None:
     for name, data in BAD.items():
         (folder / f"{name}.txt").write_bytes(data)
     (folder / "half.txt").write_bytes(good[0].read_bytes()[:900])
-    workshop = open_workshop(tmp_path, seeds=folder)
+    workshop = open_workshop(tmp_path, seeds=folder, processes=True)
     (report,) = workshop.told("ingest", "--now", NOW, status=1)["sources"]
     assert len(report["new"]) == 4
     reasons = {entry["key"]: entry for entry in report["quarantined"]}
@@ -215,7 +215,7 @@ def test_bad_input_costs_itself_alone(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_leapt_is_refused_until_an_operator_agrees(demo: Workshop, tmp_path: Path) -> None:
-    workshop = open_workshop(tmp_path)
+    workshop = open_workshop(tmp_path, processes=True)
     workshop.told("publish", "--now", NOW)
     later = "2036-01-01T00:00:00Z"
     refused = workshop.told("publish", "--now", later, status=1)
@@ -226,7 +226,7 @@ def test_a_clock_that_leapt_is_refused_until_an_operator_agrees(demo: Workshop, 
 
 
 def test_a_refused_mailing_is_told_and_stays_due(tmp_path: Path) -> None:
-    workshop = open_workshop(tmp_path)
+    workshop = open_workshop(tmp_path, processes=True)
     templates = tmp_path / "my-templates" / "mail"
     templates.mkdir(parents=True)
     workshop.change('# templates = "my-templates"', 'templates = "my-templates"')
@@ -245,7 +245,7 @@ REAL_SEEDS = Path(os.environ.get("NEWSLETTER_REAL_SEEDS", ROOT.parent / "shared"
 
 @pytest.mark.skipif(not REAL_SEEDS.is_dir(), reason=f"the two real captures are not at {REAL_SEEDS}")
 def test_the_real_pages_go_the_same_way(tmp_path: Path) -> None:
-    workshop = open_workshop(tmp_path, seeds=REAL_SEEDS)
+    workshop = open_workshop(tmp_path, seeds=REAL_SEEDS, processes=True)
     _subscribe(workshop)
     (report,) = workshop.told("ingest", "--now", NOW)["sources"]
     assert len(report["new"]) == 2
@@ -261,7 +261,7 @@ def test_the_real_pages_go_the_same_way(tmp_path: Path) -> None:
 
 
 def test_digests_leave_through_a_real_smtp_server(tmp_path: Path) -> None:
-    workshop = open_workshop(tmp_path)
+    workshop = open_workshop(tmp_path, processes=True)
     with FaultServer(log=tmp_path / "log") as server:
         workshop.change('transport = "maildir"', 'transport = "smtp"')
         workshop.change("port = 587", f"port = {server.port}")
@@ -275,7 +275,7 @@ def test_digests_leave_through_a_real_smtp_server(tmp_path: Path) -> None:
 
 
 def test_a_dead_address_is_suppressed_and_a_refusing_relay_burns_nobody(tmp_path: Path) -> None:
-    workshop = open_workshop(tmp_path)
+    workshop = open_workshop(tmp_path, processes=True)
     dead = [Fault(at="rcpt", reply="550 5.1.1 no such user")]
     with FaultServer(log=tmp_path / "log", scripts={"ann@example.org": [*dead]}) as server:
         workshop.change('transport = "maildir"', 'transport = "smtp"')
@@ -288,7 +288,7 @@ def test_a_dead_address_is_suppressed_and_a_refusing_relay_burns_nobody(tmp_path
         tomorrow = "2026-11-21T09:00:00Z"
         workshop.told("publish", "--now", tomorrow)
         assert workshop.told("deliver", "--now", tomorrow)["deliveries"] == {}, "nobody writes to a dead address"
-    other = open_workshop(_folder(tmp_path / "other"))
+    other = open_workshop(_folder(tmp_path / "other"), processes=True)
     with FaultServer(always=(Fault(at="mail", reply="530 5.7.0 authenticate first"),)) as server:
         other.change('transport = "maildir"', 'transport = "smtp"')
         other.change("port = 587", f"port = {server.port}")
@@ -323,7 +323,7 @@ def _seeds_of_today(folder: Path) -> Path:
 
 
 def test_run_serves_ticks_and_ends_on_sigterm(tmp_path: Path) -> None:
-    workshop = open_workshop(tmp_path, seeds=_seeds_of_today(tmp_path / "seeds"))
+    workshop = open_workshop(tmp_path, seeds=_seeds_of_today(tmp_path / "seeds"), processes=True)
     workshop.change("port = 8000", "port = 0")
     workshop.change("tick_seconds = 30", "tick_seconds = 1")
     _subscribe(workshop)
@@ -390,7 +390,7 @@ def _wait_for(condition: object, seconds: float = 60) -> None:
 
 def test_a_killed_delivery_goes_on_where_it_stood(tmp_path: Path) -> None:
     """Nobody is lost, and a message that is repeated has the same Message-ID, so the Maildir holds it once."""
-    people, workshop = 400, open_workshop(tmp_path)
+    people, workshop = 400, open_workshop(tmp_path, processes=True)
     workshop.told("ingest", "--now", NOW)
     script = (
         "import datetime, pathlib\n"

@@ -392,7 +392,7 @@ def _program(path: Path) -> Path:
 
 def test_open_hands_the_page_to_the_browser(shown: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROWSER", str(_program(tmp_path / "browser")))
-    done = shown.run("preview", "daily", "--out", "opened", "--open", "--now", NOW)
+    done = shown.process("preview", "daily", "--out", "opened", "--open", "--now", NOW)
     assert (done.returncode, done.stderr) == (0, b"")
     address = (tmp_path / "opened").read_text(encoding="utf-8").strip()
     assert address == (shown.folder / "opened/index.html").as_uri()
@@ -407,7 +407,7 @@ def test_without_windows_open_names_the_path(
     monkeypatch.setenv("PATH", str(tmp_path))
     for name in browsers:
         _program(tmp_path / name)
-    done = shown.run("preview", "daily", "--out", "opened", "--open", "--now", NOW)
+    done = shown.process("preview", "daily", "--out", "opened", "--open", "--now", NOW)
     assert done.returncode == 0
     assert str(shown.folder / "opened/index.html") in done.stderr.decode()
     assert not (tmp_path / "opened").exists(), "a browser in the terminal is not asked for"

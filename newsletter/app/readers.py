@@ -17,7 +17,15 @@ from newsletter import subscribe
 from newsletter.app.delivery import Delivery
 from newsletter.app.rosters import Entry, Refusal, Roster
 from newsletter.config import Config
-from newsletter.errors import FormError, MailError, NewsletterError, RelayFailure, TokenError, TransportError
+from newsletter.errors import (
+    FormError,
+    MailError,
+    NewsletterError,
+    RelayFailure,
+    TemplateError,
+    TokenError,
+    TransportError,
+)
 from newsletter.mail import wording
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import compile_note
@@ -52,6 +60,7 @@ from newsletter.transports.base import Transport
 
 LINES_TOLD = 2000  #: so many lines of a file are entered in one transaction
 
+_MAILINGS_KEPT = 100
 _AT_ONCE = 200  #: so many requests are answered in one transaction
 _NOT_BROUGHT = {
     Arrival.LEFT: "a consent that is newer than the day on which they left",
@@ -136,6 +145,7 @@ class Readers:
 
     def answer(self, now: datetime) -> Counter[str]:
         """Decide about every request that waits, and queue what is to be sent; how many of each `Answer`."""
+        self._persons.wipe_again()
         self._requests.purge(now - subscribe.REQUEST_LIFE, now)
         counts: Counter[str] = Counter()
         while True:
@@ -373,7 +383,7 @@ class Readers:
     def _attempt(self, claim: NoteClaim, token: str, transport: Transport, now: datetime) -> NewsletterError | None:
         try:
             transport.send(self._message(claim, token, now))
-        except (TransportError, MailError) as error:
+        except (TransportError, MailError, TemplateError) as error:
             return error
         return None
 
@@ -395,13 +405,16 @@ class Readers:
         wanted = claim.preferences
         choice = Choice(edition=wanted.edition)
         mailing = self._mailing(claim.kind, newsletters, wanted)
-        message = merge(mailing, addressee, site=self._site, sender=first.from_address, choice=choice)
+        sender = self._delivery.return_path(first.slug, addressee.message_id)
+        message = merge(mailing, addressee, site=self._site, sender=sender, choice=choice)
         return self._delivery.signed(message)
 
     def _mailing(self, kind: NoteKind, newsletters: Sequence[Newsletter], wanted: Preferences) -> Mailing:
         """Compiled once for all who get the same."""
         key = (kind, tuple(each.slug for each in newsletters), wanted.language, wanted.edition, wanted.cadence)
         if key not in self._mailings:
+            if len(self._mailings) >= _MAILINGS_KEPT:
+                self._mailings.clear()
             templates = self._templates.for_language(wanted.language or self._site.language)
             named = wording.together(templates.words, newsletters)
             if kind is NoteKind.WELCOME and wanted.cadence is not None:

@@ -94,6 +94,9 @@ class SiteConfig(_Part):
     author: Line = Field(description="the person or office that answers for the texts")
     contact: Address = Field(description="an address that a person reads")
     postal_address: Line = Field(description="a postal address; every digest must carry one")
+    privacy_url: WebAddress | Literal[""] = Field(
+        "", description="a page of your own on privacy, https://..., without a slash at the end"
+    )
     tag_authority: str = Field(
         pattern=r"^[a-z0-9.-]+$", description="a host name of yours in lower case, for ids; never change it"
     )

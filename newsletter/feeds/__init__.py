@@ -1,12 +1,12 @@
 """What readers poll: feeds, and the formats that they are written in.
 
-A format is one module of this folder that offers `SUFFIX`, `MEDIA_TYPE`, `fragment`, `document` and `write`; being here
-is all it takes.
+A format is one module of this folder that offers `SUFFIX`, `MEDIA_TYPE`, `fragment`, `placing`, `document` and `write`;
+being here is all it takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, cast
@@ -24,8 +24,12 @@ class Format(Protocol):
         """One entry, to be kept: it does not depend on the feed in which it will stand."""
         ...
 
-    def document(self, feed: Feed, fragments: Iterable[bytes]) -> bytes:
-        """A whole document of entries that are written already. `feed.entries` is not looked at."""
+    def placing(self, feed: Feed) -> Callable[[bytes], bytes]:
+        """What makes of a fragment the piece of it that stands in documents of `feed`."""
+        ...
+
+    def document(self, feed: Feed, pieces: Iterable[bytes]) -> bytes:
+        """A whole document of pieces, which stand in it byte for byte. `feed.entries` is not looked at."""
         ...
 
     def write(self, feed: Feed) -> bytes:

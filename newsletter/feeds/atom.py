@@ -8,7 +8,8 @@ elements), RFC 5005 and RFC 6721 (it knows neither). Every date is set, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
@@ -49,19 +50,24 @@ class _FeedExtras(BaseExtension):  # type: ignore[misc]  # feedgen ships no type
 
 def write(feed: Feed) -> bytes:
     """One Atom document in UTF-8, entries in the order given. The same feed gives the same bytes."""
-    return document(feed, map(fragment, feed.entries))
+    return document(feed, map(placing(feed), map(fragment, feed.entries)))
 
 
-def document(feed: Feed, fragments: Iterable[bytes]) -> bytes:
-    """The same from entries that are written already; `feed.entries` is not looked at."""
-    if feed.origin:
-        source = _source(feed.origin)
-        fragments = (_with_source(each, source) for each in fragments)
-    return join(_head(feed), b"</feed>\n", fragments, style=feed.style)
+def placing(feed: Feed) -> Callable[[bytes], bytes]:
+    """An entry says where it stood first, where that is another feed."""
+    if feed.origin is None:
+        return bytes
+    source = _source(feed.origin)
+    return lambda entry: _with_source(entry, source)
+
+
+def document(feed: Feed, pieces: Iterable[bytes]) -> bytes:
+    """The same from pieces that are written already; `feed.entries` is not looked at."""
+    return join(_head(feed), b"</feed>\n", pieces, style=feed.style)
 
 
 def fragment(entry: Entry) -> bytes:
-    """One `atom:entry`, as it stands in any document."""
+    """One `atom:entry`."""
     author = clean_text(entry.author)
     parts = (
         _START_OF_ENTRY,
@@ -105,6 +111,7 @@ def _author(feed: Feed) -> dict[str, str]:
     return author | {"email": clean_text(feed.author_email)} if feed.author_email else author
 
 
+@lru_cache(maxsize=1024)  # topics, of which an archive has a few hundred
 def _category(category: Category) -> str:
     told = attribute("term", clean_text(category.term))
     if category.scheme:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from newsletter.model import (
     Article,
@@ -294,6 +295,7 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
+@lru_cache(maxsize=16)  # for a site or two
 def _articles_origin(site: Site, templates: Templates) -> Origin:
     head = articles_head(site, templates)
     return Origin(id=head.id, title=head.title, address=site.url(head.name))

@@ -8,9 +8,10 @@ the locale of the whole process to write a date.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from html import escape
 
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
@@ -60,19 +61,24 @@ class _Channel(FeedGenerator):  # type: ignore[misc]  # feedgen ships no types
 
 def write(feed: Feed) -> bytes:
     """One RSS document in UTF-8, items in the order given. The same feed gives the same bytes."""
-    return document(feed, map(fragment, feed.entries))
+    return document(feed, map(placing(feed), map(fragment, feed.entries)))
 
 
-def document(feed: Feed, fragments: Iterable[bytes]) -> bytes:
-    """The same from items that are written already; `feed.entries` is not looked at."""
-    if feed.origin:
-        end = _source(feed.origin) + _END_OF_ITEM.encode()
-        fragments = (each[: -len(_END_OF_ITEM)] + end for each in fragments)
-    return join(_head(feed), b"  </channel>\n</rss>\n", fragments, style=feed.style)
+def placing(feed: Feed) -> Callable[[bytes], bytes]:
+    """An item names the feed in which it stood first, where that is another one."""
+    if feed.origin is None:
+        return bytes
+    end = _source(feed.origin) + _END_OF_ITEM.encode()
+    return lambda item: item[: -len(_END_OF_ITEM)] + end
+
+
+def document(feed: Feed, pieces: Iterable[bytes]) -> bytes:
+    """The same from pieces that are written already; `feed.entries` is not looked at."""
+    return join(_head(feed), b"  </channel>\n</rss>\n", pieces, style=feed.style)
 
 
 def fragment(entry: Entry) -> bytes:
-    """One item, as it stands in any document.
+    """One item.
 
     A description is HTML to all readers, so plain text is written as such; content stands in a CDATA section.
     """
@@ -125,6 +131,7 @@ def _editor(feed: Feed) -> str:
 _NO_PARENTHESES = str.maketrans("()", "  ")
 
 
+@lru_cache(maxsize=1024)  # topics, of which an archive has a few hundred
 def _category(category: Category) -> str:
     told = attribute("domain", clean_text(category.scheme)) if category.scheme else ""
     return element("category", clean_text(category.label or category.term), _INDENT, told)

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from newsletter.audience import advice, caveat
-from newsletter.model import Audience, Choice, Digest, Item
-
-EVERYTHING = Choice()  #: what somebody gets who chose nothing
+from newsletter.model import Audience, Digest, Item
 
 
 def for_audience(digest: Digest, audience: Audience) -> Digest:

@@ -119,6 +119,7 @@ class Dress:
     postal_address: tuple[str, ...]
     contact: str
     contact_url: str
+    privacy_url: str
 
     @property
     def language(self) -> str:
@@ -128,6 +129,11 @@ class Dress:
     @property
     def direction(self) -> str:
         return self.words.direction
+
+    @property
+    def change_url(self) -> str:
+        """Where somebody asks for a link to their preferences: the email holds none, for it may be forwarded."""
+        return self.unsubscribe_url and f"{self.unsubscribe_url}#change"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +228,7 @@ class DressFields(TypedDict):
     postal_address: tuple[str, ...]
     contact: str
     contact_url: str
+    privacy_url: str
 
 
 def dress(
@@ -241,6 +248,7 @@ def dress(
         postal_address=tuple(clean(line) for line in site.postal_address.splitlines() if clean(line)),
         contact=clean(site.contact),
         contact_url=site.contact if "://" in site.contact else f"mailto:{quote(site.contact, safe='@')}",
+        privacy_url=site.privacy,
     )
 
 

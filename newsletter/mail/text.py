@@ -77,7 +77,9 @@ def foot(dress: Dress) -> Iterator[str]:
     yield wrapped(dress.reason)
     if dress.unsubscribe_url:
         yield linked(labelled(words, words.gettext(wording.UNSUBSCRIBE_AT_ONCE)), dress.unsubscribe_url)
+        yield linked(labelled(words, words.gettext(wording.CHANGE)), dress.change_url)
     yield "\n".join(wrapped(line) for line in (dress.sender, *dress.postal_address))
+    yield linked(labelled(words, words.gettext(wording.PRIVACY)), dress.privacy_url)
     yield linked(labelled(words, words.gettext(wording.WRITE_TO_US)), dress.contact)
 
 

@@ -48,6 +48,7 @@ from newsletter.model.digests import (
     DigestRecord,
     Edition,
     Item,
+    MailedDigest,
     Newsletter,
     NoticeItem,
     Period,
@@ -76,6 +77,7 @@ from newsletter.model.notes import NewNote, NoteClaim, NoteKind, NoteOutcome
 from newsletter.model.requests import Answer, Asked, Known
 from newsletter.model.subscribers import (
     USUAL,
+    WHOLE,
     Choice,
     Consent,
     Preferences,
@@ -89,6 +91,7 @@ from newsletter.model.subscribers import (
 __all__ = [
     "EVERYTHING",
     "USUAL",
+    "WHOLE",
     "Accepted",
     "Answer",
     "ArchiveCut",
@@ -123,6 +126,7 @@ __all__ = [
     "Item",
     "Known",
     "Link",
+    "MailedDigest",
     "Mailing",
     "Message",
     "NewDelivery",

@@ -42,7 +42,10 @@ class Edition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Who publishes, and the addresses of everything that is published. `base_url` ends without a slash."""
+    """Who publishes, and the addresses of everything that is published. `base_url` ends without a slash.
+
+    `privacy_url` is a page of the operator's own on how personal data are treated; empty: ours.
+    """
 
     base_url: str
     title: str
@@ -53,11 +56,17 @@ class Site:
     tag_authority: str
     tag_date: str
     description: str = ""
+    privacy_url: str = ""
     sign_up: bool = False  #: whether people can sign up on the page `subscribe`
     search: bool = False  #: whether there is a page `search`
 
     def url(self, path: str = "") -> str:
         return f"{self.base_url}/{path}"
+
+    @property
+    def privacy(self) -> str:
+        """The page that says how personal data are treated."""
+        return self.privacy_url or self.url("privacy/")
 
     def article_url(self, slug: str) -> str:
         return self.url(f"articles/{slug}/")
@@ -122,6 +131,20 @@ class DigestRecord:
     period: str
     window_start: datetime
     window_end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailedDigest:
+    """A digest of the record that went to people: where its window ends, and when it was written down.
+
+    An `empty` one went at most to those for whom it ended a longer period that was not empty.
+    """
+
+    period: str
+    window_start: datetime
+    window_end: datetime
+    created_at: datetime
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,15 @@ def pages_of(count: int, size: int = PAGE_SIZE) -> tuple[range, ...]:
     return (*(range(start, start + size) for start in starts), range(full * size, count))
 
 
+def first_stale(since: int, count: int, size: int = PAGE_SIZE) -> int:
+    """The index in `pages_of(count)` of the first page that changes when things number `since` and later are new.
+
+    Where the newest page gives things to a page of their own, the one before it has to name that one as the newer.
+    """
+    before = len(pages_of(since, size))
+    return before - 1 if before == len(pages_of(count, size)) else max(0, before - 2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pager:
     """Which page of a folder this is. `folder` ends with a slash; `number` counts from 1, the oldest."""
@@ -46,7 +55,12 @@ class Pager:
         return None if self.number == 1 else self._path(self.number - 1)
 
     def _path(self, number: int) -> str:
-        return self.folder if number == self.pages else f"{self.folder}{number}/"
+        return self.folder if number == self.pages else page_path(self.folder, number)
+
+
+def page_path(folder: str, number: int) -> str:
+    """Where page `number` lies once it is not the newest any more. `folder` ends with a slash."""
+    return f"{folder}{number}/"
 
 
 def pagers(folder: str, pages: int) -> tuple[Pager, ...]:

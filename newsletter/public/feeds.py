@@ -45,11 +45,13 @@ from newsletter.model import (
 from newsletter.public.cards import visible
 from newsletter.public.files import Files
 from newsletter.public.fragments import Fragments
+from newsletter.public.kept import Kept, Laid, laid
 from newsletter.public.stores import Plant
 from newsletter.topics import topic_slug
 
 ARTICLES, NOTICES = "feeds/articles", "feeds/notices"
 _TOMBSTONES = 50
+_NOTHING: Mapping[int, Mapping[str, bytes]] = {}
 
 
 def topic_feed(slug: str) -> str:
@@ -69,12 +71,23 @@ class _Gathered:
 
 
 class FeedRun:
-    """One run. `topics` are the open topics by slug; `now` decides what readers may see."""
+    """One run. `topics` are the open topics by slug; `now` decides what readers may see.
+
+    `everything`: nothing that was written before may be used again.
+    """
 
     def __init__(
-        self, plant: Plant, files: Files, fragments: Fragments, topics: Mapping[str, Topic], now: datetime
+        self,
+        plant: Plant,
+        files: Files,
+        fragments: Fragments,
+        topics: Mapping[str, Topic],
+        now: datetime,
+        *,
+        everything: bool,
     ) -> None:
         self._plant, self._files, self._fragments, self._topics, self._now = plant, files, fragments, topics, now
+        self._kept, self._everything = Kept(plant.progress, files.folder), everything
         self._ids = plant.feeds.ids()
         self._gathered: dict[str, _Gathered] = {}
 
@@ -167,6 +180,7 @@ class FeedRun:
         for name in {name for name, _ in self._plant.feeds.unwritten()}:
             if not self.ended(name):
                 self._write_archives(name, self.head(name), only_new=True)
+        self._kept.save(self._now)
 
     def ended(self, name: str) -> bool:
         """Whether a feed is that of a newsletter which is no longer in the configuration: it stays as it is."""
@@ -234,8 +248,11 @@ class FeedRun:
             hub=self._plant.hub,
             tombstones=self._tombstones(name),
         )
-        for form, data in self._documents(feed, tail):
+        told: dict[str, Laid] = {}
+        for form, data, pieces in self._documents(feed, tail, {} if self._everything else self._kept.pieces(name)):
             self._files.put(f"{name}.{form.SUFFIX}", data)
+            told[form.SUFFIX] = laid(data, pieces)
+        self._kept.remember(name, told)
 
     def _tombstones(self, name: str) -> tuple[Tombstone, ...]:
         taken = [
@@ -281,7 +298,7 @@ class FeedRun:
             following=self._plant.site.url(f"{name}/{document.following}"),
         )
         hashes: dict[str, str] = {}
-        for form, data in self._documents(feed, records):
+        for form, data, _ in self._documents(feed, records):
             self._files.put(f"{name}/{document.name}.{form.SUFFIX}", data)
             hashes[form.SUFFIX] = hashlib.sha256(data).hexdigest()
         return hashes
@@ -293,13 +310,22 @@ class FeedRun:
                 "in it or templates have changed since; restore it from a backup of public/ if you have one"
             )
 
-    def _documents(self, feed: Feed, records: Sequence[PublishedEntry]) -> Iterator[tuple[Format, bytes]]:
-        """One document in every format, the last changed entry first."""
+    def _documents(
+        self, feed: Feed, records: Sequence[PublishedEntry], kept: Mapping[int, Mapping[str, bytes]] = _NOTHING
+    ) -> Iterator[tuple[Format, bytes, list[tuple[int, bytes]]]]:
+        """One document in every format with the pieces that it is made of, the last changed entry first.
+
+        `kept` are pieces by position and suffix. What this run has made is newer than they are.
+        """
         ordered = sorted(records, key=lambda record: (record.updated, record.entry_id), reverse=True)
-        self._have(ordered)
-        pieces = [(record.kind, record.subject) for record in ordered]
+        self._have([record for record in ordered if record.position not in kept])
         for form in FORMATS:
-            yield form, form.document(feed, self._fragments.of(form, pieces))
+            place, pieces = form.placing(feed), []
+            for record in ordered:
+                made = self._fragments.get(form, (record.kind, record.subject))
+                piece = kept[record.position][form.SUFFIX] if made is None else place(made)
+                pieces.append((record.position, piece))
+            yield form, form.document(feed, (piece for _, piece in pieces)), pieces
 
     def _have(self, records: Collection[PublishedEntry]) -> None:
         """Make the entries of `records` that this run has not made yet."""

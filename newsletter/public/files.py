@@ -56,14 +56,16 @@ class Files:
         self._kept.add(name)
         return (self.folder / name).is_file()
 
-    def remove(self, name: str) -> None:
-        """Remove a file, and the folder that it leaves empty. No error where it is not there."""
+    def remove(self, name: str) -> bool:
+        """Remove a file, and the folder that it leaves empty; whether there was one."""
         path = self.folder / name
-        if path.is_file():
-            path.unlink()
-            self._removed += 1
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
+        if not path.is_file():
+            return False
+        path.unlink()
+        self._removed += 1
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+        return True
 
     def sweep(self, folders: Iterable[str], spared: Sequence[str] = ()) -> None:
         """Remove every file below `folders` that was neither written nor kept in this run, but for names that begin with

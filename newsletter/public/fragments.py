@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -49,13 +49,15 @@ class Fragments:
     def __contains__(self, piece: tuple[str, str]) -> bool:
         return piece in self._places
 
-    def of(self, form: Format, pieces: Sequence[tuple[str, str]]) -> Iterator[bytes]:
-        """The pieces in one format, in the order given."""
-        self._write()
-        number, descriptor = self._formats.index(form), self._file.fileno()
-        for piece in pieces:
-            start, length = self._places[piece][number]
-            yield os.pread(descriptor, length, start)
+    def get(self, form: Format, piece: tuple[str, str]) -> bytes | None:
+        """A piece in one format; None for one that was not put."""
+        places = self._places.get(piece)
+        if places is None:
+            return None
+        start, length = places[self._formats.index(form)]
+        if start >= self._written:
+            return bytes(self._new[start - self._written : start - self._written + length])
+        return os.pread(self._file.fileno(), length, start)
 
     def _write(self) -> None:
         rest = memoryview(self._new)

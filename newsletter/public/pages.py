@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from newsletter.errors import NewsletterError
 from newsletter.model import Article, Digest, Newsletter, Topic
@@ -13,7 +14,8 @@ from newsletter.pages.article import article_page
 from newsletter.pages.digest import digest_page
 from newsletter.pages.feeds import feeds_page
 from newsletter.pages.front import front_page
-from newsletter.pages.paging import PAGE_SIZE, pagers, pages_of
+from newsletter.pages.paging import Pager, first_stale, page_path, pagers, pages_of
+from newsletter.pages.privacy import privacy_page
 from newsletter.pages.sitemap import robots, sitemap, sitemap_index
 from newsletter.pages.topics import topic_page, topics_page
 from newsletter.public.cards import Cards, visible
@@ -63,28 +65,41 @@ class PageRun:
 
     def topic(self, slug: str, since: int = 0) -> None:
         """The pages of a topic, from the one on which article number `since` (oldest first) stands to the newest."""
-        counted, shown = self._plant.topics.of([slug])[slug], self._topics[slug]
-        ranges = pages_of(counted.articles)
-        for span, pager in zip(ranges, pagers(f"topics/{slug}/", len(ranges)), strict=True):
-            if span.stop > since - PAGE_SIZE:  # a page that was the newest may have been filled
-                ids = self._plant.listings.topic_ids(slug, span.start, len(span))
-                articles = self._cards.listed(reversed(ids), self._now)
-                page = topic_page(shown, articles, pager, self._plant.site, self._plant.templates)
-                self._files.put(f"{pager.path}index.html", page.encode())
+        topic = self._topics[slug]
+        shown = replace(topic, articles=topic.articles - self._unlisted.get(slug, 0))
+        for span, pager in self._stale_pages(f"topics/{slug}/", since, topic.articles):
+            ids = self._plant.listings.topic_ids(slug, span.start, len(span))
+            articles = self._cards.listed(reversed(ids), self._now)
+            page = topic_page(shown, articles, pager, self._plant.site, self._plant.templates)
+            self._files.put(f"{pager.path}index.html", page.encode())
 
-    def month(self, month: Month) -> None:
-        """The pages of a month, and its sitemap."""
-        cards = self._cards.get(self._plant.listings.month_ids(month.slug, self._now))
-        ranges = pages_of(len(cards))
-        for span, pager in zip(ranges, pagers(f"archive/{month.slug}/", len(ranges)), strict=True):
-            shown = tuple(reversed(cards[span.start : span.stop]))
+    def _stale_pages(self, folder: str, since: int, count: int) -> Iterator[tuple[range, Pager]]:
+        """The pages of a list that have to be written, where things number `since` and later are new."""
+        size = self._plant.page_size
+        ranges = pages_of(count, size)
+        self._remove_pages(folder, len(ranges))
+        stale = first_stale(since, count, size)
+        return zip(ranges[stale:], pagers(folder, len(ranges))[stale:], strict=True)
+
+    def _remove_pages(self, folder: str, number: int) -> None:
+        """Remove page `number` and those behind it: the list has become shorter."""
+        while self._files.remove(f"{page_path(folder, number)}index.html"):
+            number += 1
+
+    def month(self, month: Month, new: Collection[str] | None = None) -> None:
+        """The pages of a month, and its sitemap. Where only the articles `new` came into it, what is before them stands."""
+        places = self._plant.listings.month_places(month.slug, self._now)
+        since = 0 if new is None else min((n for n, (one, _, _) in enumerate(places) if one in new), default=0)
+        for span, pager in self._stale_pages(f"archive/{month.slug}/", since, len(places)):
+            shown = self._cards.get(one for one, _, _ in reversed(places[span.start : span.stop]))
             page = month_page(month, shown, pager, self._plant.site, self._plant.templates)
             self._files.put(f"{pager.path}index.html", page.encode())
-        places = [(self._plant.site.article_url(card.slug), card.updated) for card in cards]
-        self._files.put(_month_sitemap(month.slug), sitemap(places))
+        url = self._plant.site.article_url
+        self._files.put(_month_sitemap(month.slug), sitemap([(url(slug), updated) for _, slug, updated in places]))
 
     def no_month(self, slug: str) -> None:
         """Nothing of this month stands in lists any more."""
+        self._remove_pages(f"archive/{slug}/", 1)
         self._files.remove(f"archive/{slug}/index.html")
         self._files.remove(_month_sitemap(slug))
 
@@ -95,6 +110,7 @@ class PageRun:
         files = self._files
         files.put("archive/index.html", archive_page(months, site, templates).encode())
         files.put("topics/index.html", topics_page(topics, site, templates).encode())
+        files.put("privacy/index.html", privacy_page(site, templates).encode())
         files.put("feeds/index.html", feeds_page(newsletters, site, templates, topics).encode())
         recent = self._cards.get(self._plant.listings.newest(self._now, _RECENT))
         front = front_page([(each, latest[each.slug]) for each in newsletters], recent, site, templates, topics)
@@ -105,17 +121,22 @@ class PageRun:
         maps += [(site.url(_month_sitemap(month.slug)), None) for month in months]
         files.put("sitemap.xml", sitemap_index(maps))
 
+    @cached_property
+    def _unlisted(self) -> Mapping[str, int]:
+        """Topic -> number of its articles that have a place in it and stand in no list."""
+        return self._plant.listings.topics_unlisted(self._now)
+
     def _counted(self) -> list[Topic]:
         """The open topics with the numbers of their articles in lists, by name."""
-        unlisted = self._plant.listings.topics_unlisted(self._now)
         counted = (
-            replace(topic, articles=topic.articles - unlisted.get(slug, 0)) for slug, topic in self._topics.items()
+            replace(topic, articles=topic.articles - self._unlisted.get(slug, 0))
+            for slug, topic in self._topics.items()
         )
         return sorted(counted, key=lambda topic: (topic.name.casefold(), topic.slug))
 
     def _page_places(self, months: Sequence[Month], topics: Sequence[Topic]) -> Iterator[_Place]:
         url = self._plant.site.url
-        names = ["", "feeds/", "topics/", "archive/"]
+        names = ["", "feeds/", "topics/", "archive/", "privacy/"]
         names += [f"topics/{topic.slug}/" for topic in topics]
         names += [f"archive/{month.slug}/" for month in months]
         for newsletter in self._plant.newsletters:

@@ -19,6 +19,7 @@ from newsletter.model import (
     Site,
     Topic,
 )
+from newsletter.pages.paging import PAGE_SIZE
 from newsletter.templating import Templates
 
 
@@ -33,7 +34,7 @@ class ListingStore(Protocol):
     def months(self, now: datetime) -> Mapping[str, int]: ...
     def in_month(self, month: str, now: datetime) -> int: ...
     def listed(self, now: datetime) -> int: ...
-    def month_ids(self, month: str, now: datetime) -> tuple[str, ...]: ...
+    def month_places(self, month: str, now: datetime) -> tuple[tuple[str, str, datetime], ...]: ...
     def topic_ids(self, slug: str, skip: int, most: int) -> tuple[str, ...]: ...
     def topics_unlisted(self, now: datetime) -> Mapping[str, int]: ...
     def topic_place(self, slug: str, article: Article) -> int: ...
@@ -96,18 +97,22 @@ class Reached(Protocol):
 
 class ProgressStore(Protocol):
     def get(self, name: str) -> Reached | None: ...
-    def mark(self, name: str, reached: int, at: datetime, fingerprint: str) -> None: ...
+    def mark_all(self, told: Mapping[str, tuple[int, str]], at: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
-    """The stores, and what decides the bytes besides. `topic_articles`: a topic opens when so many articles have it."""
+    """The stores, and what decides the bytes besides.
+
+    `topic_articles`: a topic opens when so many articles have it. `page_size`: so many stand on a page of a long list.
+    """
 
     site: Site
     templates: Templates
     newsletters: tuple[Newsletter, ...]
     hub: str | None
     topic_articles: int
+    page_size: int = PAGE_SIZE
     listings: ListingStore
     topics: TopicStore
     neighbours: NeighbourStore

@@ -7,6 +7,7 @@ anew. Either way the same store gives the same bytes.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +17,10 @@ from newsletter.feeds.build import STYLE
 from newsletter.feeds.opml import opml
 from newsletter.feeds.style import style
 from newsletter.model import Article, Digest, Newsletter, Topic
+from newsletter.pages.archive import Month
 from newsletter.pages.icon import PATH as ICON
 from newsletter.pages.icon import icon
-from newsletter.public.cards import Cards, visible
+from newsletter.public.cards import Cards, listed, visible
 from newsletter.public.feeds import ARTICLES, NOTICES, FeedRun, newsletter_feed, topic_feed
 from newsletter.public.files import Files
 from newsletter.public.fragments import Fragments
@@ -26,7 +28,7 @@ from newsletter.public.pages import PageRun, months_of
 from newsletter.public.stores import Plant
 from newsletter.topics import topic_slug
 
-_STEP, _DIGESTS, _MONTHS = "public", "public-digests", "public-months"
+_STEP, _DIGESTS, _MONTHS, _TOPICS = "public", "public-digests", "public-months", "public-topics"
 _OWNED = ("articles", "digests", "topics", "archive", "feeds", "sitemaps")  # nothing but our files lies there
 _AT_ONCE = 500
 _DIGESTS_AT_ONCE = 20  # a digest is as long as its articles
@@ -66,10 +68,9 @@ def update(plant: Plant, files: Files, fingerprint: str, now: datetime, *, every
             return False
     near = _relate(plant, scope, changed, now)
     with Fragments() as fragments:
-        months = _Run(plant, files, fragments, scope, now).make(changed, near)
-    plant.progress.mark(_MONTHS, 0, now, months)
-    plant.progress.mark(_DIGESTS, scope.newest, now, "")
-    plant.progress.mark(_STEP, scope.reached, now, fingerprint)
+        counted = _Run(plant, files, fragments, scope, now).make(changed, near)
+    told = {step: (0, json.dumps(numbers, sort_keys=True, separators=(",", ":"))) for step, numbers in counted.items()}
+    plant.progress.mark_all({**told, _DIGESTS: (scope.newest, ""), _STEP: (scope.reached, fingerprint)}, now)
     return True
 
 
@@ -132,11 +133,14 @@ class _Run:
         self._plant, self._files, self._scope, self._now = plant, files, scope, now
         self._cards = Cards(plant.listings.by_ids)
         self._topics = self._open_topics()
-        self._feeds = FeedRun(plant, files, fragments, self._topics, now)
+        self._feeds = FeedRun(plant, files, fragments, self._topics, now, everything=scope.everything)
         self._pages = PageRun(plant, files, self._cards, self._topics, now)
         self._changed: set[str] = set()
         self._months: set[str] = set()
+        self._known_months: set[str] = set()
+        self._into_months: dict[str, set[str]] = {}
         self._stale_topics: dict[str, int] = {}
+        self._into_topics: Counter[str] = Counter()
 
     def _open_topics(self) -> dict[str, Topic]:
         """The topics that enough articles have; and one that has a feed keeps it."""
@@ -145,8 +149,8 @@ class _Run:
         kept = {name.removeprefix(prefix) for name in self._plant.feeds.ids() if name.startswith(prefix)}
         return opened | dict(self._plant.topics.of(kept - set(opened)))
 
-    def make(self, changed: tuple[Article, ...], near: Sequence[Article]) -> str:
-        """Everything, in an order that leaves no link without its goal; what to remember of months."""
+    def make(self, changed: tuple[Article, ...], near: Sequence[Article]) -> dict[str, dict[str, int]]:
+        """Everything, in an order that leaves no link without its goal; the numbers to remember, by step."""
         for batch in self._plant.listings.everything() if self._scope.everything else (changed,):
             self._articles(batch)
         self._pages.articles(near)
@@ -156,7 +160,7 @@ class _Run:
         months = self._lists(latest)
         if self._scope.everything:
             self._complete()
-        return months
+        return {_MONTHS: months, _TOPICS: {slug: topic.articles for slug, topic in self._topics.items()}}
 
     def _articles(self, batch: Sequence[Article]) -> None:
         for article in batch:
@@ -165,25 +169,55 @@ class _Run:
             self._months.add(f"{article.published:%Y-%m}")
         self._pages.articles(batch)
         if not self._scope.everything:
-            self._note_topics(batch)
+            for article in batch:
+                before = self._plant.feeds.holding([article.id])
+                self._note_topics(article, before)
+                self._note_month(article, known=bool(before))
             self._feeds.touch_holders(batch)
         for article in batch:
             self._feeds.article(article)
         self._feeds.notices(self._plant.listings.notices_about([article.id for article in batch], self._now))
 
-    def _note_topics(self, batch: Sequence[Article]) -> None:
-        """Which topics' pages are stale, and from which article on.
+    def _note_topics(self, article: Article, before: set[str]) -> None:
+        """Which topics' pages are stale, and from which article on. `before` are the feeds in which it ever was.
 
         What was in a topic before may have left it, or stand at another place in it now: then all of its pages are stale.
         """
-        for article in batch:
-            names = {topic_feed(topic_slug(name)) for name in article.summary.topics}
-            before = self._plant.feeds.holding([article.id])
-            for name in names | before:
-                slug = name.removeprefix(topic_feed(""))
-                if slug in self._topics:
-                    place = 0 if name in before else self._plant.listings.topic_place(slug, article)
-                    self._stale_topics[slug] = min(place, self._stale_topics.get(slug, place))
+        names = {topic_feed(topic_slug(name)) for name in article.summary.topics}
+        for name in names | before:
+            slug = name.removeprefix(topic_feed(""))
+            if slug in self._topics:
+                place = 0 if name in before else self._plant.listings.topic_place(slug, article)
+                self._stale_topics[slug] = min(place, self._stale_topics.get(slug, place))
+                self._into_topics[slug] += name not in before
+
+    def _note_month(self, article: Article, *, known: bool) -> None:
+        """What readers have seen may have stood at another place in its month."""
+        month = f"{article.published:%Y-%m}"
+        if known:
+            self._known_months.add(month)
+        elif listed(article, self._now):
+            self._into_months.setdefault(month, set()).add(article.id)
+
+    def _came_into(self, month: Month, before: Mapping[str, int]) -> set[str] | None:
+        """The articles that came into a month, if nothing else has happened to it."""
+        new = self._into_months.get(month.slug, set())
+        alone = month.slug not in self._known_months and before.get(month.slug, 0) + len(new) == month.articles
+        return new if new and alone and not self._scope.everything else None
+
+    def _note_moved(self) -> None:
+        """An article that readers have never seen has a place in its topics all the same, and may leave it, and with it
+        all that stand behind it. The record of feeds does not know it, but the numbers do not add up then.
+        """
+        before = self._remembered(_TOPICS)
+        for slug, topic in self._topics.items():
+            if before.get(slug, 0) + self._into_topics[slug] != topic.articles:
+                self._stale_topics[slug] = 0
+
+    def _remembered(self, step: str) -> dict[str, int]:
+        """The numbers of the last run."""
+        told = self._plant.progress.get(step)
+        return dict(json.loads(told.fingerprint)) if told else {}
 
     # -- digests ------------------------------------------------------------------------------------------------------
 
@@ -211,35 +245,42 @@ class _Run:
     # -- feeds and lists ----------------------------------------------------------------------------------------------
 
     def _open_feeds(self) -> None:
-        """A topic that opens now begins with all of its articles; feeds without anything in them exist all the same."""
-        for slug in self._topics if not self._scope.everything else ():
-            if not self._feeds.opened(slug):
-                ids = self._plant.listings.topic_ids(slug, 0, self._topics[slug].articles)
-                for some in _chunks(ids):
-                    self._feeds.of_topic(slug, self._plant.listings.by_ids(some).values())
-                self._stale_topics[slug] = 0
-        if self._scope.everything:
+        """Topics that open now; feeds without anything in them exist all the same."""
+        if not self._scope.everything:
+            for slug in self._topics:
+                if not self._feeds.opened(slug):
+                    self._open_topic(slug)
+        else:
             for name in (ARTICLES, NOTICES, *(topic_feed(slug) for slug in self._topics)):
                 self._feeds.touch(name)
 
-    def _lists(self, latest: Mapping[str, Digest | None]) -> str:
-        """The pages that are lists; the numbers of articles by month, for the next run."""
-        remembered = self._plant.progress.get(_MONTHS)
-        before: dict[str, int] = json.loads(remembered.fingerprint) if remembered else {}
+    def _open_topic(self, slug: str) -> None:
+        """A topic begins with all of its articles, and the page of each names it from now on."""
+        ids = self._plant.listings.topic_ids(slug, 0, self._topics[slug].articles)
+        for some in _chunks(ids):
+            articles = self._plant.listings.by_ids(some)
+            self._feeds.of_topic(slug, articles.values())
+            self._pages.articles([article for article in articles.values() if article.id not in self._changed])
+        self._stale_topics[slug] = 0
+
+    def _lists(self, latest: Mapping[str, Digest | None]) -> dict[str, int]:
+        """The pages that are lists; the numbers of articles by month."""
+        before = self._remembered(_MONTHS)
         counted = self._count_months(before)
         stale = self._months | {slug for slug in counted if counted[slug] != before.get(slug)}
         months = months_of(counted)
         for month in months:
             if self._scope.everything or month.slug in stale:
-                self._pages.month(month)
+                self._pages.month(month, self._came_into(month, before))
         for slug in set(before) - set(counted):
             self._pages.no_month(slug)
+        self._note_moved()
         for slug in self._topics if self._scope.everything else self._stale_topics:
             self._pages.topic(slug, self._stale_topics.get(slug, 0))
         self._pages.lists(months, latest)
         heads = [self._feeds.head(name) for name in self._live_feeds()]
         self._files.put("feeds/feeds.opml", opml(heads, self._plant.site, self._plant.templates.words))
-        return json.dumps(counted, sort_keys=True, separators=(",", ":"))
+        return counted
 
     def _count_months(self, before: Mapping[str, int]) -> dict[str, int]:
         """The number of articles in lists by month: of those months alone in which something changed, if that is all.

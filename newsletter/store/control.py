@@ -23,10 +23,7 @@ FAILED = (DeliveryState.BOUNCED, DeliveryState.EXPIRED, DeliveryState.CANCELLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRecord:
-    """A delivery as the ledger has it, and what happened to it, oldest first. `code` and `enhanced` as in Outcome.
-
-    `reason` tells why it was skipped.
-    """
+    """A delivery as the ledger has it, and what happened to it, oldest first. `code` and `enhanced` as in Outcome."""
 
     id: int
     newsletter: str
@@ -41,7 +38,6 @@ class DeliveryRecord:
     ambiguous: bool
     code: int | None
     enhanced: str | None
-    reason: str | None = None
     events: tuple[DeliveryEvent, ...] = ()
 
 
@@ -85,15 +81,10 @@ class Control:
         return self._move(_of(newsletter, period, WAITING), DeliveryState.CANCELLED, "cancelled", now)
 
     def retry(self, newsletter: str, period: str, address: str | None, now: datetime) -> int:
-        """Let go at once what was deferred of a digest; with `address` that person's, also where it had failed for good.
-
-        What waits for the hour that its reader chose goes on waiting, unless that person is named.
-        """
+        """Let go at once what was deferred of a digest; with `address` that person's, also where it had failed for good."""
         states = WAITING if address is None else (*WAITING, *FAILED)
         which = _of(newsletter, period, states)
-        if address is None:
-            which = and_(which, table.c.created_at <= now)
-        else:
+        if address is not None:
             which = and_(which, table.c.subscriber_id.in_(_person(address)))
         return self._move(which, DeliveryState.PENDING, "retried", now)
 
@@ -165,6 +156,5 @@ def _record_of(row: Row[Any], events: tuple[DeliveryEvent, ...] = ()) -> Deliver
         ambiguous=row.ambiguous,
         code=row.code,
         enhanced=row.enhanced,
-        reason=row.reason,
         events=events,
     )

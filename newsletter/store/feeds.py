@@ -17,7 +17,7 @@ from newsletter.model import ArchiveDocument, FeedChange, FeedState, PublishedEn
 from newsletter.store.database import Database, insert_new
 from newsletter.store.rows import among
 from newsletter.store.schema import feed as table
-from newsletter.store.schema import feed_document, feed_entry, hub_ping
+from newsletter.store.schema import feed_document, feed_entry, hub_ping, unwritten
 
 _WITHDRAWN = "withdrawn"  # in place of a document's name, which is a month
 
@@ -56,10 +56,13 @@ class Feeds:
     def known(self, name: str, subjects: Collection[str]) -> dict[str, Known]:
         """Subject -> how it was published last, for those that ever were in the feed `name`."""
         keys = feed_entry.c
-        wanted = select(keys.subject, keys.entry_id, keys.updated).where(keys.feed == name).order_by(keys.position)
+        wanted = select(keys.position, keys.subject, keys.entry_id, keys.updated).where(keys.feed == name)
         with self._database.read() as connection:
-            rows = connection.execute(wanted.where(among(connection, keys.subject, subjects)))
-            return {row.subject: Known(entry_id=row.entry_id, updated=row.updated) for row in rows}
+            rows = connection.execute(wanted.where(among(connection, keys.subject, subjects))).all()
+        rows = sorted(
+            rows, key=lambda row: row.position
+        )  # asked for by the database, it would walk through the whole feed
+        return {row.subject: Known(entry_id=row.entry_id, updated=row.updated) for row in rows}
 
     def holding(self, subjects: Collection[str]) -> set[str]:
         """The feeds in which one of `subjects` was ever published."""
@@ -84,7 +87,7 @@ class Feeds:
 
     def unwritten(self) -> tuple[tuple[str, ArchiveDocument], ...]:
         """Archive documents that are in the record and whose bytes have not been written yet, oldest first."""
-        wanted = select(feed_document).where(feed_document.c.hashes == "{}")
+        wanted = select(feed_document).where(unwritten)
         with self._database.read() as connection:
             rows = connection.execute(wanted.order_by(feed_document.c.feed, feed_document.c.number))
             return tuple((row.feed, _document(row)) for row in rows)

@@ -91,7 +91,9 @@ class Listings:
 
     def in_month(self, month: str, now: datetime) -> int:
         """The number of articles in lists that were published in a month."""
-        return len(self.month_ids(month, now))
+        query = select(func.count()).select_from(table).where(_of_month(month, now))
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def listed(self, now: datetime) -> int:
         """The number of articles in lists: all but the hidden ones, which are few and have indexes of their own."""
@@ -100,12 +102,12 @@ class Listings:
         with self._database.read() as connection:
             return int(connection.execute(every).scalar_one()) - int(connection.execute(hidden).scalar_one())
 
-    def month_ids(self, month: str, now: datetime) -> tuple[str, ...]:
-        """The ids of the articles of a month in the order of publication, oldest first, but for retracted ones."""
-        begin, end = _bounds(month)
-        query = select(table.c.id).where(table.c.published >= begin, table.c.published < end, _listed(now))
+    def month_places(self, month: str, now: datetime) -> tuple[tuple[str, str, datetime], ...]:
+        """Id, slug and last change of the articles of a month, but for retracted ones, in the order of publication."""
+        query = select(table.c.id, table.c.slug, table.c.updated).where(_of_month(month, now))
         with self._database.read() as connection:
-            return tuple(connection.execute(query.order_by(table.c.published, table.c.id)).scalars())
+            rows = connection.execute(query.order_by(table.c.published, table.c.id))
+            return tuple((row.id, row.slug, row.updated) for row in rows)
 
     def topic_ids(self, slug: str, skip: int, most: int) -> tuple[str, ...]:
         """Ids of articles with a topic in the order of publication, oldest first, held back and retracted ones too."""
@@ -166,6 +168,12 @@ def _month(connection: Connection) -> ColumnElement[str]:
     if connection.dialect.name == "postgresql":
         return func.to_char(func.timezone("UTC", table.c.published), "YYYY-MM")
     return func.strftime("%Y-%m", table.c.published)
+
+
+def _of_month(month: str, now: datetime) -> ColumnElement[bool]:
+    """Published in a month, and in lists."""
+    begin, end = _bounds(month)
+    return and_(table.c.published >= begin, table.c.published < end, _listed(now))
 
 
 def _bounds(month: str) -> tuple[datetime, datetime]:

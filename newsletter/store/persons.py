@@ -20,6 +20,7 @@ class Persons:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._traces = False
 
     def everything(self, address: str, mailbox_key: str, address_key: str) -> dict[str, Any]:
         """What we hold of this address, as JSON values; empty where that is nothing.
@@ -49,8 +50,13 @@ class Persons:
             asking = delete(waiting).where(waiting.c.address_key.in_(list(keys)))
             found = connection.execute(gone).rowcount + connection.execute(asking).rowcount
             connection.execute(delete(counted).where(counted.c.address_key.in_(list(keys))))
-        self._database.scrub()
+        self._traces = not self._database.scrub()
         return found > 0
+
+    def wipe_again(self) -> None:
+        """Empty the log of SQLite where that could not be done at once, because somebody was reading."""
+        if self._traces:
+            self._traces = not self._database.scrub()
 
 
 def _held_of(connection: Connection, subscriber_id: str) -> dict[str, Any]:

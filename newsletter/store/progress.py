@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 
-from newsletter.store.database import Database, upsert
+from newsletter.store.database import Database, upsert_all
 from newsletter.store.schema import progress as table
 
 
@@ -34,6 +35,13 @@ class Progress:
 
     def mark(self, name: str, reached: int, at: datetime, fingerprint: str) -> None:
         """Write down how far the step has come now."""
-        values = {"name": name, "reached": reached, "at": at, "fingerprint": fingerprint}
+        self.mark_all({name: (reached, fingerprint)}, at)
+
+    def mark_all(self, told: Mapping[str, tuple[int, str]], at: datetime) -> None:
+        """The same of several steps, at least one, in one transaction: step -> number and fingerprint."""
+        rows = [
+            {"name": name, "reached": reached, "at": at, "fingerprint": fingerprint}
+            for name, (reached, fingerprint) in told.items()
+        ]
         with self._database.begin() as connection:
-            upsert(connection, table, values, key=("name",))
+            upsert_all(connection, table, rows, key=("name",))

@@ -28,6 +28,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     event,
+    literal_column,
 )
 
 REVISION = "0005"
@@ -406,7 +407,7 @@ search_entry = Table(
 SEARCH_WORDS = "search_words"
 SEARCH_WORDS_MADE = {
     "sqlite": (
-        "CREATE VIRTUAL TABLE search_words USING fts5(title, body, marks, tokenize = 'ascii', detail = 'full')",
+        "CREATE VIRTUAL TABLE search_words USING fts5(title, body, topics, tokenize = 'ascii', detail = 'full')",
     ),
     "postgresql": (
         "CREATE TABLE search_words (number BIGINT PRIMARY KEY, title TSVECTOR NOT NULL, words TSVECTOR NOT NULL)",
@@ -498,6 +499,9 @@ feed_document = Table(
     Column("hashes", Text, nullable=False),
     UniqueConstraint("feed", "name"),
 )
+# Of the documents next to none is unwritten, so that they have an index of their own.
+unwritten = feed_document.c.hashes == literal_column("'{}'")
+Index("ix_feed_document_unwritten", *feed_document.primary_key, sqlite_where=unwritten, postgresql_where=unwritten)
 
 # How far a step that works through what is new has come, and what its outcome hangs on besides.
 progress = Table(

@@ -81,8 +81,9 @@ def test_every_entry_is_written_in_order(form: Format, kind: str) -> None:
 @each_kind
 def test_a_document_of_written_entries_is_the_same_as_one_written_whole(form: Format, kind: str) -> None:
     entries = make_entry(2, facts=FACTS), make_entry(1, content="</entry></item>]]>\n</content:encoded>")
-    pieces = [form.fragment(entry) for entry in entries]
+    pieces = [form.placing(make_feed(**KINDS[kind]))(form.fragment(entry)) for entry in entries]
     whole = form.write(make_feed(*entries, **KINDS[kind]))
+    assert all(piece in whole for piece in pieces)
     assert form.document(replace(make_feed(make_entry(9), **KINDS[kind]), updated=entries[0].updated), pieces) == whole
     assert form.document(make_feed(*entries, **KINDS[kind]), iter(pieces)) == whole
 

@@ -148,7 +148,9 @@ HTML = f"""<!DOCTYPE html>
 <p style="{_P}">No tracking: this email has no pictures and its links do not count you.</p>
 <p style="{_P}">You get this email because you asked for Caregiver Weekly.</p>
 <p style="{_P}"><a href="{WAY_OUT}" style="{_ALONE}">Unsubscribe</a></p>
+<p style="{_P}"><a href="{WAY_OUT}#change" style="{_ALONE}">Change what you get</a></p>
 <p style="{_P}">Sent by The Example Editors.<br>1 Example Street, Example Town</p>
+<p style="{_P}"><a href="{BASE}/privacy/" style="{_ALONE}">How we treat your data</a></p>
 <p style="{_P}">Write to us:<br><a href="mailto:editors@example.org" style="{_ALONE}">editors@example.org</a></p>
 </td></tr></table>
 <!--[if mso]></td></tr></table><![endif]-->
@@ -223,8 +225,14 @@ You get this email because you asked for Caregiver Weekly.
 Unsubscribe:
 {WAY_OUT}
 
+Change what you get:
+{WAY_OUT}#change
+
 Sent by The Example Editors.
 1 Example Street, Example Town
+
+How we treat your data:
+{BASE}/privacy/
 
 Write to us:
 editors@example.org

@@ -227,7 +227,9 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
 def test_no_link_differs_by_recipient_but_unsubscribing() -> None:
     one = read(make_message().data).html
     other = read(make_message(addressee=make_addressee("other@example.org", token="other.token")).data).html
-    differing = {a for (a, _), (b, _) in zip(Links(one).links, Links(other).links, strict=True) if a != b}
+    differing = {
+        a.partition("#")[0] for (a, _), (b, _) in zip(Links(one).links, Links(other).links, strict=True) if a != b
+    }
     assert len(differing) == 1
     assert "/unsubscribe/" in differing.pop()
 

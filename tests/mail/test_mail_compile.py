@@ -221,7 +221,7 @@ def test_no_article_can_add_a_field_a_slot_or_a_part(title: str, takeaway: str, 
     item = make_item(article, advice=(takeaway,), caveat=(topic or "x",))
     mailing = make_mailing(make_digest((item,), titles=(make_article("b", title=title),)))
     assert prepare(mailing).slots == (
-        "to", "date", "message-id", "unsubscribe", "unsubscribe-token", *["unsubscribe-link"] * 4
+        "to", "date", "message-id", "unsubscribe", "unsubscribe-token", *["unsubscribe-link"] * 6
     )  # fmt: skip
     message = make_message(mailing)
     assert read(message.data).message.keys() == FIELDS

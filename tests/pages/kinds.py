@@ -29,6 +29,7 @@ from newsletter.pages.digest import digest_page
 from newsletter.pages.feeds import feeds_page
 from newsletter.pages.front import front_page
 from newsletter.pages.paging import Pager
+from newsletter.pages.privacy import privacy_page
 from newsletter.pages.topics import topic_page, topics_page
 from newsletter.templating import Templates
 
@@ -98,6 +99,7 @@ def every_kind(
         "topics/fatigue/1/": topic_page(topics[0], some, older, site, templates),
         "archive/": archive_page([NOVEMBER, Month(year=2025, month=1, articles=1)], site, templates),
         "archive/2026-11/": month_page(NOVEMBER, recent, Pager(folder="archive/2026-11/"), site, templates),
+        "privacy/": privacy_page(site, templates),
         "feeds/": feeds_page([digest.newsletter, daily], site, templates, topics),
     }
 

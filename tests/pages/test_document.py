@@ -63,7 +63,7 @@ def test_links_lead_to_the_same_places_from_any_folder(path: str) -> None:
     for link in re.findall(r'<a [^>]*href="(\.[^"]*)"', KINDS[path]):
         place = link.removeprefix("../" * folders) if folders else link.removeprefix("./")
         assert ".." not in place, f"{link} leads out of the site"
-        assert re.fullmatch(r"((articles|digests|topics|archive|feeds)/[\w./-]*)?", place), link
+        assert re.fullmatch(r"((articles|digests|topics|archive|feeds|privacy)/[\w./-]*)?", place), link
 
 
 def test_the_site_may_lie_anywhere() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.pages.paging import Pager, pagers, pages_of
+from newsletter.pages.paging import Pager, first_stale, pagers, pages_of
 
 COUNTS = st.integers(0, 2000)
 SIZES = st.integers(1, 60)
@@ -27,6 +27,22 @@ def test_one_more_changes_the_newest_page_alone(count: int, size: int) -> None:
     before, after = pages_of(count, size), pages_of(count + 1, size)
     assert after[: len(before) - 1] == before[:-1]
     assert len(after) - len(before) in {0, 1}
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(1, 7))
+def test_before_the_first_stale_page_nothing_changes(since: int, were: int, come: int, size: int) -> None:
+    """However many there were from `since` on, and are now."""
+
+    def shown(count: int) -> list[tuple[range, str, str | None, str | None]]:
+        spans = pages_of(count, size)
+        found = zip(spans, pagers("topics/a/", len(spans)), strict=True)
+        return [(span, pager.path, pager.newer, pager.older) for span, pager in found]
+
+    stale = first_stale(since, since + come, size)
+    before, after = shown(since + min(were, come)), shown(since + come)
+    assert before[:stale] == after[:stale]
+    assert all(span.stop <= since for span, *_ in after[:stale])
+    assert stale < len(after)
 
 
 @given(st.integers(0, 500))

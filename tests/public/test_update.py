@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from builders import make_article, make_notice, make_site
 from feeds.examples import make_digest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from postgres import PostgresServer
 from publisher import DAILY, Press
@@ -324,10 +324,34 @@ def _step(article: Article | None, kind: str, number: int, topics: set[str], now
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(told=steps)
+@example(  # a topic opens, and one of its articles is near to none of the others, for it is retracted
+    told=[
+        ("retract", 3, {"fatigue", "gait", "sleep"}, True),
+        ("retract", 3, {"fatigue", "gait", "sleep"}, True),
+        ("date", 11, {"mood"}, False),
+        ("hold", 2, {"fatigue"}, True),
+    ]
+)
+@example(  # an article that readers never saw leaves a topic
+    told=[
+        ("new", 0, {"gait"}, False),
+        ("new", 1, {"gait"}, False),
+        ("withdraw", 1, {"gait"}, True),
+        ("topics", 1, {"fatigue"}, False),
+    ]
+)
+@example(  # the newest page of a topic becomes one of the older, and its neighbour has to say so
+    told=[
+        *(("new", number, {"fatigue"}, False) for number in (0, 3, 4, 5)),
+        ("new", 2, {"fatigue"}, True),
+        ("new", 1, {"fatigue"}, False),
+    ]
+)
 def test_what_was_written_by_and_by_is_what_is_written_at_once(
     told: list[tuple[str, int, set[str], bool]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     press = Press(tmp_path_factory.mktemp("press"))
+    press.plant = replace(press.plant, page_size=2)
     articles: dict[int, Article] = {}
     now = BEGUN
     for kind, number, topics, publishes in told:
@@ -345,6 +369,24 @@ def test_what_was_written_by_and_by_is_what_is_written_at_once(
         by_and_by[name] = at_once[name]
     press.database.close()
     assert {name for name in by_and_by | at_once if by_and_by.get(name) != at_once.get(name)} == set()
+
+
+def test_an_article_that_nobody_saw_leaves_a_long_topic(press: Press) -> None:
+    until = BEGUN + timedelta(days=300)
+    held = _article(0, BEGUN, "gait")
+    held = replace(held, facts=Facts(publish_after=until))
+    press.save(held, *(_article(number, BEGUN, "gait") for number in range(1, 160)))
+    press.publish(BEGUN)
+    later = BEGUN + timedelta(days=1)
+    press.save(replace(held, summary=replace(held.summary, topics=("sleep",))), _article(160, later, "gait"))
+    press.publish(later)
+    once = press.folder / "once"
+    press.publish(later, everything=True, public=once)
+    by_and_by, at_once = press.files(), press.files(once)
+    pages = {name for name in at_once if name.startswith("topics/gait/")}
+    assert len(pages) == 3
+    assert {name for name in pages if by_and_by[name] != at_once[name]} == set()
+    assert b"160 summaries" in by_and_by["topics/gait/index.html"]
 
 
 def test_postgresql_gives_the_same_bytes(postgres_server: PostgresServer, tmp_path: Path) -> None:

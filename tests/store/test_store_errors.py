@@ -167,7 +167,7 @@ READS: dict[str, Callable[[Database], object]] = {
     "Listings.months": lambda database: Listings(database).months(NOW),
     "Listings.in_month": lambda database: Listings(database).in_month("2026-12", NOW),
     "Listings.listed": lambda database: Listings(database).listed(NOW),
-    "Listings.month_ids": lambda database: Listings(database).month_ids("2026-12", NOW),
+    "Listings.month_places": lambda database: Listings(database).month_places("2026-12", NOW),
     "Listings.topic_ids": lambda database: Listings(database).topic_ids("gait", 0, 5),
     "Listings.topics_unlisted": lambda database: Listings(database).topics_unlisted(NOW),
     "Listings.topic_place": lambda database: Listings(database).topic_place("gait", make_article()),
@@ -232,6 +232,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Feeds.pinged": lambda database: Feeds(database).pinged(["https://news.example.org/feeds/articles.atom"]),
     "Neighbours.put": lambda database: Neighbours(database).put({make_article().id: ()}),
     "Progress.mark": lambda database: Progress(database).mark("public", 1, NOW, ""),
+    "Progress.mark_all": lambda database: Progress(database).mark_all({"public": (1, "")}, NOW),
     "Ticks.record": lambda database: Ticks(database).record(NOW),
 }
 EVERY = READS | WRITES
@@ -276,7 +277,7 @@ def test_every_public_method_is_listed_here() -> None:
         ),
     )
     methods = {f"{store.__name__}.{name}" for store in stores for name in vars(store) if not name.startswith("_")}
-    assert methods == set(EVERY)
+    assert methods - {"Persons.wipe_again"} == set(EVERY), "which touches the log of SQLite and no table"
 
 
 def test_each_of_them_works_on_a_sound_database(database: Database) -> None:

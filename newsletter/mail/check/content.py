@@ -26,14 +26,16 @@ class _Words:
 
 
 _ENGLISH = _Words(
-    reason=re.compile(r"\bbecause you\b|\byou (?:get|receive|are getting|asked)\b", re.IGNORECASE),
+    reason=re.compile(r"\bbecause you\b|(?<!what )\byou (?:get|receive|are getting|asked)\b", re.IGNORECASE),
     privacy=re.compile(
         r"\b(?:no|not|never|nobody|without)\b[^.]*\b(?:track|count|pixel|follow|know if)", re.IGNORECASE
     ),
     disclaimer=re.compile(r"\b(?:not|no)\b[^.]*\bmedical advice\b", re.IGNORECASE),
 )
 _GERMAN = _Words(
-    reason=re.compile(r"\bweil (?:sie|du)\b|\b(?:sie erhalten|sie bekommen|du bekommst|du erhältst)\b", re.IGNORECASE),
+    reason=re.compile(
+        r"\bweil (?:sie|du)\b|(?<!was )\b(?:sie erhalten|sie bekommen|du bekommst|du erhältst)\b", re.IGNORECASE
+    ),
     privacy=re.compile(
         r"\b(?:kein\w*|nicht|nie|niemand|ohne)\b[^.]*(?:track|zähl|pixel|verfolg|wissen)"
         r"|(?:track|zähl|verfolg|wissen)\w*[^.]*\b(?:nicht|nie|niemand)\b",
@@ -71,6 +73,7 @@ def content_flaws(
         if expected is not None:
             yield from _action_flaws(edition, expected)
             yield from _sender_flaws(edition, expected)
+            yield from _choice_flaws(edition, expected, unsubscribe)
             if expected.digest is not None:
                 yield from _article_flaws(edition, expected, expected.digest)
     if editions and expected is not None and expected.digest is not None and not expected.newsletter.discreet:
@@ -172,6 +175,16 @@ def _sender_flaws(edition: _Edition, expected: Expected) -> Iterator[Flaw]:
     missing = [line for line in lines if line not in edition.words]
     if missing or not lines:
         yield Flaw("M-POSTAL", edition.name, f"there is no {quoted(missing[0] if missing else 'postal address')}")
+
+
+def _choice_flaws(edition: _Edition, expected: Expected, unsubscribe: str | None) -> Iterator[Flaw]:
+    """Where a reader learns what we keep, and changes what they get: on a part of the page that is the way out."""
+    if expected.site.privacy not in edition.links:
+        yield Flaw("M-PRIVACY-LINK", edition.name, f"there is no link to {quoted(expected.site.privacy)}")
+    if expected.is_note or not unsubscribe:
+        return
+    if not any(link.startswith(f"{unsubscribe}#") for link in edition.links):
+        yield Flaw("M-CHANGE", edition.name, "there is no such link")
 
 
 def _article_flaws(edition: _Edition, expected: Expected, digest: Digest) -> Iterator[Flaw]:

@@ -458,6 +458,14 @@ _CONTENT = {
         "a sentence that says that nobody is tracked",
         "Readers of a health letter have a right to know.",
     ),
+    "M-PRIVACY-LINK": _error(
+        "a link in each part to the page on privacy",
+        "Nobody learns what is kept of them, and laws ask for it (GDPR 13, Washington's My Health My Data Act).",
+    ),
+    "M-CHANGE": _error(
+        "a link in each part to the page where a reader asks for less, for more or for another form",
+        "Who gets too much can only leave, though once a month would have done.",
+    ),
     "M-DISCLAIMER": _error(
         "a sentence that says that this is not medical advice",
         "Somebody may change a treatment because of a summary.",

@@ -76,7 +76,7 @@ def _token_flaws(links: tuple[Link, ...], own: str) -> Iterator[Flaw]:
     """`own` is the one link that may hold its token."""
     token = token_of(own)
     for link in links:
-        if token and token in link.href and link.href != own:
+        if token and token in link.href and link.href.partition("#")[0] != own:
             yield Flaw("M-TOKEN", f"link {quoted(link.words)}", "the reader's token stands in the link")
 
 

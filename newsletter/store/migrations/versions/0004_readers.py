@@ -93,6 +93,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scope", name="pk_allowance"),
     )
     op.create_index("ix_allowance_since", "allowance", ["since"])
+    unwritten = sa.text("hashes = '{}'")
+    op.create_index(
+        "ix_feed_document_unwritten",
+        "feed_document",
+        ["feed", "number"],
+        sqlite_where=unwritten,
+        postgresql_where=unwritten,
+    )
 
 
 def _remake_mailing(form: tuple[sa.Column[str], ...]) -> None:
@@ -120,6 +128,7 @@ def _remake_mailing(form: tuple[sa.Column[str], ...]) -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_feed_document_unwritten", "feed_document")
     for table in ("allowance", "note", "asked", "confirmation", "request", "choice"):
         op.drop_table(table)
     _remake_mailing(())
