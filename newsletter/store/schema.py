@@ -407,7 +407,7 @@ search_entry = Table(
 SEARCH_WORDS = "search_words"
 SEARCH_WORDS_MADE = {
     "sqlite": (
-        "CREATE VIRTUAL TABLE search_words USING fts5(title, body, topics, tokenize = 'ascii', detail = 'full')",
+        "CREATE VIRTUAL TABLE search_words USING fts5(title, body, marks, tokenize = 'ascii', detail = 'full')",
     ),
     "postgresql": (
         "CREATE TABLE search_words (number BIGINT PRIMARY KEY, title TSVECTOR NOT NULL, words TSVECTOR NOT NULL)",
