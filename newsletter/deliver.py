@@ -42,8 +42,6 @@ from newsletter.model import (
 from newsletter.pacing import Pace, complains, slow
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
-_MAILINGS_KEPT = 8  #: at hand for each connection
-
 AMBIGUOUS_WAIT = timedelta(minutes=15)
 RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay has refused us
 DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after it has refused us for its policy
@@ -51,13 +49,15 @@ DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after 
 #: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more. Nothing else is the recipient's doing.
 DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
+_MAILINGS = 8  #: how many are kept at hand
+
 
 class Ledger(Protocol):
     def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange: ...
 
 
 class Mailings(Protocol):
-    def mailing(self, digest_id: int, form: str) -> Mailing: ...
+    def mailing(self, digest_id: int, form: str = "") -> Mailing: ...
     def close_finished(self) -> int: ...
 
 
@@ -85,7 +85,7 @@ class Post:
     """What delivering needs: the ledger, the mailings, and how a claim becomes a message.
 
     `hold`: what may have been sent waits for an operator instead of being sent again. `closed`: the scopes of newsletters
-    that are outside of their hours at a moment.
+    that are outside of their hours at a moment. `resting`: as in Terms.
     """
 
     ledger: Ledger
@@ -99,6 +99,7 @@ class Post:
     max_age: timedelta
     hold: bool = False
     closed: Callable[[datetime], frozenset[str]] = lambda _: frozenset()
+    resting: Callable[[str, str, datetime], bool] = lambda *_: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,9 @@ class Clerk:
 
     def __init__(self, post: Post, owner: str, clock: Callable[[], datetime]) -> None:
         self._ledger = post.ledger
-        self._terms = Terms(owner=owner, lease=post.lease, address_key=post.address_key, hold=post.hold)
+        self._terms = Terms(
+            owner=owner, lease=post.lease, address_key=post.address_key, hold=post.hold, resting=post.resting
+        )
         self._closed = post.closed
         self._clock = clock
         self._guard = Lock()
@@ -190,14 +193,14 @@ class _Request:
 
 
 class Sender:
-    """One connection's worth of sending. Keeps the mailing at hand, since most deliveries share it."""
+    """One connection's worth of sending. Keeps a few mailings at hand, since most deliveries share them."""
 
     def __init__(self, post: Post, clerk: Clerk, transport: Transport, clock: Callable[[], datetime]) -> None:
         self._post = post
         self._clerk = clerk
         self._transport = transport
         self._clock = clock
-        self._mailings: dict[tuple[int, str], Mailing] = {}
+        self._at_hand: dict[tuple[int, str], Mailing] = {}
         self._settled: Settled | None = None
 
     def send_next(self) -> Outcome | None:
@@ -243,18 +246,18 @@ class Sender:
 
     def _attempt(self, claim: Claim) -> NewsletterError | None:
         try:
-            self._transport.send(self._post.merge(self._mailing_of(claim.digest_id, claim.form), claim))
+            self._transport.send(self._post.merge(self._mailing_of(claim), claim))
         except (TransportError, MailError) as error:
             return error
         return None
 
-    def _mailing_of(self, digest_id: int, form: str) -> Mailing:
-        key = digest_id, form
-        if key not in self._mailings:
-            if len(self._mailings) >= _MAILINGS_KEPT:
-                self._mailings.clear()
-            self._mailings[key] = self._post.mailings.mailing(digest_id, form)
-        return self._mailings[key]
+    def _mailing_of(self, claim: Claim) -> Mailing:
+        wanted = claim.digest_id, claim.choice.form
+        if wanted not in self._at_hand:
+            if len(self._at_hand) >= _MAILINGS:
+                self._at_hand.clear()
+            self._at_hand[wanted] = self._post.mailings.mailing(*wanted)
+        return self._at_hand[wanted]
 
 
 def decide(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Event
 
@@ -28,6 +28,7 @@ from newsletter.model import (
     Newsletter,
     Outcome,
     Pause,
+    Preferences,
     Site,
     domain_scope,
     scopes_of,
@@ -40,9 +41,11 @@ from newsletter.store.digests import Digests
 from newsletter.store.generation import Generation
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
+from newsletter.store.preferences import loads
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.base import Transport
+from newsletter.wishes import resting
 
 _COPY = (
     "this database is a copy that was put back, or was moved: it may know less than was mailed. "
@@ -228,6 +231,7 @@ class Delivery:
             paces=self._paces,
             hold=self._hold,
             closed=self._closed,
+            resting=self._resting,
         )
 
     def return_path(self, newsletter: str, message_id: str) -> str:
@@ -249,6 +253,10 @@ class Delivery:
             if each.send_window is not None and opens(_window(*each.send_window), each.zone, now) > now
         )
 
+    def _resting(self, newsletter: str, preferences: str, now: datetime) -> bool:
+        known = self._newsletters.get(newsletter)
+        return known is not None and resting(_wished(preferences), known.zone, now)
+
     def _merge(self, mailing: Mailing, claim: Claim) -> Message:
         """Dated by the delivery, not by the attempt: every attempt sends the same bytes."""
         addressee = Addressee(
@@ -260,6 +268,11 @@ class Delivery:
         sender = self.return_path(mailing.newsletter, claim.message_id)
         message = merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
         return self.signed(message)
+
+
+@lru_cache(maxsize=4096)  # many readers want the same
+def _wished(text: str) -> Preferences:
+    return loads(text)
 
 
 def _window(start: time, end: time) -> Window:

@@ -23,7 +23,10 @@ FAILED = (DeliveryState.BOUNCED, DeliveryState.EXPIRED, DeliveryState.CANCELLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRecord:
-    """A delivery as the ledger has it, and what happened to it, oldest first. `code` and `enhanced` as in Outcome."""
+    """A delivery as the ledger has it, and what happened to it, oldest first. `code` and `enhanced` as in Outcome.
+
+    `reason` tells why it was skipped.
+    """
 
     id: int
     newsletter: str
@@ -38,6 +41,7 @@ class DeliveryRecord:
     ambiguous: bool
     code: int | None
     enhanced: str | None
+    reason: str | None = None
     events: tuple[DeliveryEvent, ...] = ()
 
 
@@ -81,10 +85,15 @@ class Control:
         return self._move(_of(newsletter, period, WAITING), DeliveryState.CANCELLED, "cancelled", now)
 
     def retry(self, newsletter: str, period: str, address: str | None, now: datetime) -> int:
-        """Let go at once what was deferred of a digest; with `address` that person's, also where it had failed for good."""
+        """Let go at once what was deferred of a digest; with `address` that person's, also where it had failed for good.
+
+        What waits for the hour that its reader chose goes on waiting, unless that person is named.
+        """
         states = WAITING if address is None else (*WAITING, *FAILED)
         which = _of(newsletter, period, states)
-        if address is not None:
+        if address is None:
+            which = and_(which, table.c.created_at <= now)
+        else:
             which = and_(which, table.c.subscriber_id.in_(_person(address)))
         return self._move(which, DeliveryState.PENDING, "retried", now)
 
@@ -156,5 +165,6 @@ def _record_of(row: Row[Any], events: tuple[DeliveryEvent, ...] = ()) -> Deliver
         ambiguous=row.ambiguous,
         code=row.code,
         enhanced=row.enhanced,
+        reason=row.reason,
         events=events,
     )

@@ -235,7 +235,7 @@ confirmation = Table(
 )
 
 # How many mails that nobody had confirmed went to an address, and when the last one did. By a keyed hash, for it has to
-# outlive the request.
+# outlive the request; with `preferences/` before it, the same of links to preferences.
 asked = Table(
     "asked",
     metadata,

@@ -19,7 +19,7 @@ from newsletter.web.wishes import HOURS, read_wishes, zones
 from newsletter.words import marked
 
 MOST_SIGN_UPS = 10  #: from one network in an hour
-MOST_OF_ALL = 1000  #: in an hour, whoever asks: the brake
+MOST_OF_ALL = 3000  #: in an hour, whoever asks: the brake
 TRAP = "more"  #: a field that nobody sees, and that programs fill in
 
 CONSENT = marked(

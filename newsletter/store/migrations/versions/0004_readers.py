@@ -19,6 +19,10 @@ def upgrade() -> None:
     op.add_column("subscription", sa.Column("preferences", sa.Text()))
     op.add_column("subscription", sa.Column("since", MOMENT))
     op.add_column("subscription", sa.Column("changed_at", MOMENT))
+    op.execute(
+        "UPDATE subscription SET since = (SELECT max(window_end) FROM digest "
+        "WHERE digest.newsletter = subscription.newsletter AND digest.created_at <= subscription.consent_at)"
+    )
     op.add_column("delivery", sa.Column("choice_id", sa.BigInteger()))
     op.add_column("delivery", sa.Column("reason", sa.String()))
     _remake_mailing((sa.Column("form", WORD, server_default="", nullable=False),))
