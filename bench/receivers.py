@@ -143,7 +143,8 @@ def exim(folder: Path) -> Iterator[Receiver]:
     written = folder / "exim.conf"
     written.write_text(_EXIM.format(folder=folder, port=port, user=nobody.pw_uid, group=nobody.pw_gid))
     said = subprocess.run([program, "-C", written, "-bV"], check=True, capture_output=True, text=True).stdout
-    with subprocess.Popen([program, "-C", written, "-bdf"], stdout=subprocess.DEVNULL) as server:
+    quiet = subprocess.DEVNULL  # it repeats its log there
+    with subprocess.Popen([program, "-C", written, "-bdf"], stdout=quiet, stderr=quiet) as server:
         try:
             wait_for(port)
             yield Receiver("Exim", said.split("version ", 1)[1].split()[0], port, folder / "inbox")
