@@ -139,7 +139,9 @@ def main() -> None:
             fill(Path(folder), kind, told.readers, told.texts)
         return
     print(f"{told.readers:,} readers, {ARTICLES} articles, one digest")
-    print(f"{'readers wish for':18}{'seconds':>9}{'processor':>11}{'a reader':>11}{'peak':>9}{'deliveries':>12}{'skipped':>10}")
+    print(
+        f"{'readers wish for':18}{'seconds':>9}{'processor':>11}{'a reader':>11}{'peak':>9}{'deliveries':>12}{'skipped':>10}"
+    )
     for kind in KINDS:
         with tempfile.TemporaryDirectory() as name:
             _run(["--step", kind, name, "--readers", str(told.readers), "--texts", str(told.texts)])

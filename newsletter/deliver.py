@@ -42,8 +42,6 @@ from newsletter.model import (
 from newsletter.pacing import Pace, complains, slow
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
-_MAILINGS_KEPT = 8  #: at hand for each connection
-
 AMBIGUOUS_WAIT = timedelta(minutes=15)
 RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay has refused us
 DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after it has refused us for its policy

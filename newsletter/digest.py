@@ -61,7 +61,7 @@ def selected(newsletter: Newsletter, article: Article) -> bool:
     credibility = article.summary.credibility
     if credibility is None:
         return not newsletter.require_rating
-    return newsletter.min_credibility is None or credibility.of_five >= newsletter.min_credibility
+    return newsletter.min_credibility is None or _of_five(credibility) >= newsletter.min_credibility
 
 
 def choose(newsletter: Newsletter, planned: PlannedDigest, candidates: Iterable[Article]) -> tuple[Placed, ...]:
@@ -137,12 +137,16 @@ def _rank(newsletter: Newsletter, article: Article) -> _Rank:
 def _tier(credibility: Rating | None) -> int:
     if credibility is None:
         return 2
-    value = credibility.of_five
+    value = _of_five(credibility)
     return 0 if value >= _GOOD else 1 if value >= _FAIR else 3
 
 
 def _interest(interest: Rating | None) -> float:
-    return _MIDDLE if interest is None else interest.of_five
+    return _MIDDLE if interest is None else _of_five(interest)
+
+
+def _of_five(rating: Rating) -> float:
+    return rating.value * 5 / rating.scale
 
 
 def _close_to(audience: Audience, article: Article) -> bool:

@@ -21,13 +21,11 @@ from newsletter.model import (
     Choice,
     Digest,
     DigestRecord,
-    MailedDigest,
     Mailing,
     NewDelivery,
     NewDigest,
     Newsletter,
     NoticeItem,
-    Placed,
     PlannedDigest,
     Preferences,
     Reader,
@@ -59,17 +57,6 @@ class Added(Protocol):
     def deliveries(self) -> int: ...
     @property
     def skipped(self) -> int: ...
-
-
-class Recorded(Protocol):
-    """A digest of the record, with its articles as they are now."""
-
-    @property
-    def planned(self) -> PlannedDigest: ...
-    @property
-    def placed(self) -> Sequence[Placed]: ...
-    @property
-    def notices(self) -> Sequence[NoticeItem]: ...
 
 
 class Recipients(Protocol):
@@ -199,12 +186,7 @@ def publish(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Publis
         except (MailError, TemplateError) as error:
             refused.append(Refused(planned=draft.digest.planned, message=error.message))
             break
-    try:
-        added = press.digests.add(ready, now) if ready else ()
-    except _FormRefusedError as error:  # found while deliveries were written down; all of that is rolled back
-        ready = ready[: [one.digest.planned for one in ready].index(error.refused.planned)]
-        refused = [error.refused]
-        added = press.digests.add(ready, now) if ready else ()
+    added = press.digests.add(ready, now) if ready else ()
     if added is None:
         return ()
     return (*map(_published, ready, added), *refused)
@@ -227,7 +209,6 @@ def _prepare(draft: Draft, chain: _Chain | None) -> NewDigest:
 
 def _published(new: NewDigest, added: Added) -> Published:
     digest = new.digest
-    mailings = () if new.mailing is None else (new.mailing, *new.forms.values())
     return Published(
         planned=digest.planned,
         articles=len(digest.placed),

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from newsletter.errors import MailError
 from newsletter.model import (
     Article,
-    Audience,
     Cadence,
     Consent,
     Digest,
@@ -74,7 +73,6 @@ class Bench:
             digests=self.digests,
             recipients=Readership(self.database),
             compile_mailing=compile_mailing,  # type: ignore[arg-type]  # one of the two functions above
-            language="en",
             message_id=lambda *parts: f"<{'.'.join(parts)}@example.org>",
         )
 

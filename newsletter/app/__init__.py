@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,6 @@ from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError,
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
-from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee
 from newsletter.mail.note import NoteKind
@@ -299,7 +298,6 @@ class App:
             digests=self._digests,
             recipients=Readership(self._database),
             compile_mailing=self._compile_judged,
-            language=self.templates.words.language,
             message_id=self._message_id,
             spoken=self._spoken,
         )

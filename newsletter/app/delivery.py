@@ -265,7 +265,7 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        sender = self._return_path(mailing, claim)
+        sender = self.return_path(mailing.newsletter, claim.message_id)
         message = merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
         return self.signed(message)
 

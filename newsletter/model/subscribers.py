@@ -85,32 +85,22 @@ class Reader(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What somebody gets of a mailing. Notices are always in, whatever is chosen.
+    """One form of a mailing. Notices are always in, whatever is chosen.
 
-    `audience` is None for the newsletter's own; `articles` are ids, None for all. Ids of other articles mean nothing.
+    `audience`, `cadence` and `language` are None for the newsletter's own; `articles` are ids, None for all. Ids of
+    other articles mean nothing.
     """
 
     edition: Edition = Edition.STANDARD
     audience: Audience | None = None
     articles: frozenset[str] | None = None
+    cadence: Cadence | None = None
+    language: str | None = None
 
-
-WHOLE = Choice()  #: what somebody gets who chose nothing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """A confirmed subscription as planning sees it; `id` is the subscriber's, `domain` that of the address.
-
-    Up to `since`, the end of a digest, nothing is owed to them. `changed_at`: when they last came back, or changed how
-    often they want it; what they have had is then asked of the ledger.
-    """
-
-    id: str
-    domain: str
-    preferences: Preferences = USUAL
-    since: datetime | None = None
-    changed_at: datetime | None = None
+    @property
+    def form(self) -> str:
+        """Which of a digest's mailings it is cut from: `weekly`, `de`, `weekly-de`; empty for the newsletter's own."""
+        return "-".join(part for part in (self.cadence, self.language) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -46,14 +46,12 @@ from newsletter.model import (
     scopes_of,
 )
 from newsletter.pacing import Pace, holds, reserve
-from newsletter.portions import PAUSED, pausing
 from newsletter.store import schema
 from newsletter.store.choices import Choices
 from newsletter.store.database import Database
 from newsletter.store.digests import READY, SENDING
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
-from newsletter.store.preferences import load_choice, loads
 from newsletter.store.rows import Hot
 from newsletter.store.schema import delivery as table
 from newsletter.wishes import PAUSED
@@ -333,7 +331,6 @@ def _whole_row() -> Select[tuple[Any, ...]]:
         .join(digest, digest.c.id == table.c.digest_id)
         .outerjoin(person, person.c.id == table.c.subscriber_id)
         .outerjoin(link, subscribed)
-        .outerjoin(schema.choice, schema.choice.c.id == table.c.choice_id)
     )
 
 
@@ -460,8 +457,6 @@ def _aside(
         return _Aside(state=DeliveryState.SUPPRESSED, kind="not-subscribed")
     if terms.address_key(row.address) in listed:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="address-suppressed")
-    if row.preferences is not None and pausing(_wishes(row.preferences), "UTC", desk.now):  # set since it was planned
-        return _Aside(state=DeliveryState.SKIPPED, kind=PAUSED)
     if expired and terms.hold:
         return _Aside(state=DeliveryState.UNKNOWN, kind="held")
     if row.preferences is not None and not expired and terms.resting(row.newsletter, row.preferences, desk.now):
@@ -515,11 +510,6 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime, choice: Choice) 
         created_at=row.created_at,
         choice=choice,
     )
-
-
-_USUAL_CHOICE = "", WHOLE
-_chosen = lru_cache(4096)(load_choice)
-_wishes = lru_cache(4096)(loads)
 
 
 def _event(

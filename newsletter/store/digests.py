@@ -16,12 +16,9 @@ from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, selec
 
 from newsletter.errors import StoreError
 from newsletter.model import (
-    WHOLE,
-    Choice,
     DeliveryState,
     Digest,
     DigestRecord,
-    MailedDigest,
     Mailing,
     NewDelivery,
     NewDigest,
@@ -34,7 +31,6 @@ from newsletter.store import schema
 from newsletter.store.choices import ChoiceNumbers
 from newsletter.store.database import Database, insert_new
 from newsletter.store.documents import article_of, notice_of
-from newsletter.store.preferences import dump_choice
 from newsletter.store.rows import among, driver_moment, write_rows
 from newsletter.store.schema import digest as table
 from newsletter.wishes import Contents, Issue
@@ -62,12 +58,6 @@ class Added:
     id: int
     deliveries: int
     skipped: int = 0
-
-
-_CARRIES = or_(
-    exists().where(schema.digest_article.c.digest_id == table.c.id),
-    exists().where(schema.digest_notice.c.digest_id == table.c.id, schema.digest_notice.c.shown),
-)
 
 
 class Digests:
@@ -158,21 +148,6 @@ class Digests:
         """The digests of `newsletter` of these periods, oldest first."""
         wanted = select(table).where(table.c.newsletter == newsletter, table.c.period.in_(list(periods)))
         return self._recorded(wanted.order_by(table.c.window_start))
-
-    def mailed(self, newsletter: str) -> tuple[MailedDigest, ...]:
-        """The digests of `newsletter` that went to people, or would have if they were not empty; oldest first."""
-        query = select(table, _CARRIES.label("carries")).where(table.c.newsletter == newsletter, table.c.mailed)
-        with self._database.read() as connection:
-            return tuple(
-                MailedDigest(
-                    period=row.period,
-                    window_start=row.window_start,
-                    window_end=row.window_end,
-                    created_at=row.created_at,
-                    empty=not row.carries,
-                )
-                for row in connection.execute(query.order_by(table.c.window_end))
-            )
 
     def periods(self, newsletter: str, after: int = 0) -> tuple[str, ...]:
         """The periods of every digest of `newsletter` that carries something, of those with an id above `after`.
@@ -299,35 +274,6 @@ def _add_deliveries(connection: Connection, number: int, new: NewDigest, now: da
         aside = sum(1 for one in some if one.skipped is not None)
         going, skipped = going + len(some) - aside, skipped + aside
     return going, skipped
-
-
-class _Desk:
-    """Makes rows of new deliveries, and writes down what they choose, once each."""
-
-    def __init__(self, connection: Connection, number: int, now: datetime) -> None:
-        self._connection, self._number = connection, number
-        self._moment = driver_moment(connection, now)
-        self._choices: dict[tuple[str, Choice], int | None] = {("", WHOLE): None}
-
-    def row(self, one: NewDelivery) -> tuple[object, ...]:
-        key = one.form, one.choice
-        if key not in self._choices:
-            self._choices[key] = self._choice(*key)
-        state, next_at = DeliveryState.PENDING, self._moment
-        if one.next_at is not None:
-            state, next_at = DeliveryState.DEFERRED, driver_moment(self._connection, one.next_at)
-        if one.skipped:
-            state, next_at = DeliveryState.SKIPPED, None
-        named = (self._number, one.subscriber_id, one.domain, one.message_id, state.value, 0, next_at, False)
-        return (*named, self._choices[key], one.skipped or None, self._moment)
-
-    def _choice(self, form: str, choice: Choice) -> int:
-        text = dump_choice(form, choice)
-        row = insert_new(self._connection, schema.choice, {"text": text})
-        if row is None:
-            known = select(schema.choice.c.id).where(schema.choice.c.text == text)
-            return int(self._connection.execute(known).scalar_one())
-        return int(row.id)
 
 
 def _values(digest: Digest, *, now: datetime) -> dict[str, Any]:

@@ -32,8 +32,11 @@ class Persons:
             told: dict[str, Any] = {} if person is None else _held_of(connection, person.id)
             asking = _rows(connection, schema.request, schema.request.c.address_key == mailbox_key)
             listed = _rows(connection, suppression, suppression.c.address_key == address_key)
+            counted = _rows(connection, schema.asked, schema.asked.c.address_key == mailbox_key)
         if asking:
             told["requests"] = [_plain(row, "id", "address_key", "answered") for row in asking]
+        if counted:
+            told["asked"] = _plain(counted[0], "address_key")
         if listed:
             told["suppression"] = _plain(listed[0], "address_key")
         return told

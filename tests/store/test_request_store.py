@@ -320,6 +320,7 @@ def test_a_person_is_told_everything_and_nobody_else_is(requests: Requests, data
     wanted = Preferences(topics=frozenset({"gait"}))
     requests.add(make_request("a+x@example.org", ("daily",), preferences=wanted), "mailbox")
     Subscribers(database).suppress(key_of(ANN), "bounced", NOW)
+    answer(requests)
     told = Persons(database).everything("Ann@Example.org", "mailbox", key_of(ANN))
     assert (told["id"], told["address"], told["name"]) == ("id-of-ann", ANN, "")
     assert [each["newsletter"] for each in told["subscriptions"]] == ["weekly"]
@@ -332,6 +333,7 @@ def test_a_person_is_told_everything_and_nobody_else_is(requests: Requests, data
         (["daily"], ["gait"])
     ]
     assert told["suppression"]["reason"] == "bounced"
+    assert told["asked"] == {"count": 1, "at": NOW.isoformat()}
     assert Persons(database).everything("nobody@example.org", "n", "n") == {}
 
 

@@ -147,9 +147,9 @@ def test_every_text_of_an_email_is_in_the_catalogue(audience: Audience, catch_up
 
 
 def _choice(edition: Edition):  # noqa: ANN202 - the type lies in the module under test
-    from newsletter.model import WHOLE
+    from newsletter.mail.choice import EVERYTHING
 
-    return replace(WHOLE, edition=edition)
+    return replace(EVERYTHING, edition=edition)
 
 
 @pytest.mark.parametrize("kind", NoteKind)
