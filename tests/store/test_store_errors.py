@@ -222,6 +222,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Pauses.add": lambda database: Pauses(database).add(Pause(scope="all", reason="r", at=NOW)),
     "Pauses.remove": lambda database: Pauses(database).remove("all"),
     "Pauses.remove_automatic": lambda database: Pauses(database).remove_automatic(),
+    "Control.forget_events": lambda database: Control(database).forget_events(NOW),
     "Control.cancel": lambda database: Control(database).cancel("weekly", "2026-W47", NOW),
     "Control.retry": lambda database: Control(database).retry("weekly", "2026-W47", None, NOW),
     "Control.reconcile": lambda database: Control(database).reconcile(["<a@example.org>"], None, NOW),
