@@ -123,6 +123,9 @@ READS: dict[str, Callable[[Database], object]] = {
     "Digests.periods": lambda database: Digests(database).periods("weekly"),
     "Digests.newest_id": lambda database: Digests(database).newest_id(),
     "Digests.carrying": lambda database: Digests(database).carrying(["a"]),
+    "Digests.issues": lambda database: Digests(database).issues("weekly"),
+    "Digests.contents": lambda database: Digests(database).contents("weekly", ["2026-W47"]),
+    "Digests.served": lambda database: Digests(database).served("weekly", {"id-of-ann": NOW}),
     "Digests.latest": lambda database: Digests(database).latest("weekly"),
     "Digests.mailing": lambda database: Digests(database).mailing(1),
     "Subscribers.find": lambda database: Subscribers(database).find("ann@example.org"),
@@ -202,6 +205,9 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Subscribers.unsubscribe": lambda database: Subscribers(database).unsubscribe("id", "weekly", NOW),
     "Arrivals.bring": lambda database: Arrivals(database).bring([make_subscription()], key_of, NOW),
     "Subscribers.settle": lambda database: Subscribers(database).settle("id", [], ["weekly"], NOW),
+    "Subscribers.unsubscribe_all": lambda database: Subscribers(database).unsubscribe_all(
+        [("id-of-ann", "weekly")], NOW
+    ),
     "Subscribers.unsuppress": lambda database: Subscribers(database).unsuppress("key"),
     "Requests.add": lambda database: Requests(database).add(make_request(), "mailbox"),
     "Requests.answer": lambda database: Requests(database).answer(
