@@ -53,6 +53,7 @@ from newsletter.store.pauses import Pauses
 from newsletter.store.persons import Persons
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
+from newsletter.store.readership import Readership
 from newsletter.store.related import RelatedIndex
 from newsletter.store.requests import Requests
 from newsletter.store.schema import metadata
@@ -120,6 +121,12 @@ READS: dict[str, Callable[[Database], object]] = {
     "Digests.record": lambda database: Digests(database).record("weekly"),
     "Digests.all": lambda database: Digests(database).all("weekly"),
     "Digests.named": lambda database: Digests(database).named("weekly", ["2026-W47"]),
+    "Digests.issues": lambda database: Digests(database).issues("weekly"),
+    "Digests.contents": lambda database: Digests(database).contents("weekly", ["2026-W47"]),
+    "Digests.served": lambda database: Digests(database).served("weekly", {"id": NOW}),
+    "Readership.wishes": lambda database: Readership(database).wishes("weekly"),
+    "Readership.changed": lambda database: Readership(database).changed("weekly", NOW, own_cadence=True),
+    "Readership.readers": lambda database: list(Readership(database).readers("weekly")),
     "Digests.periods": lambda database: Digests(database).periods("weekly"),
     "Digests.newest_id": lambda database: Digests(database).newest_id(),
     "Digests.carrying": lambda database: Digests(database).carrying(["a"]),
