@@ -23,10 +23,11 @@ class Carrier:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self.go = Event()
+        self.begun, self.go = Event(), Event()
 
     def __call__(self, tokens: Sequence[str], now: datetime) -> list[Newsletter | None]:
         self.batches.append(list(tokens))
+        self.begun.set()
         assert self.go.wait(10)
         if "broken" in tokens:
             raise StoreError
@@ -37,8 +38,7 @@ def pressed(tokens: Sequence[str], carrier: Carrier) -> list[Newsletter | BaseEx
     async def all_at_once() -> list[Newsletter | BaseException]:
         presses = Presses(carrier)
         tasks = [asyncio.create_task(presses.press(token, NOW)) for token in tokens]
-        while not carrier.batches:
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(carrier.begun.wait, 10)
         carrier.go.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -77,8 +77,7 @@ def test_who_goes_away_leaves_the_others_alone() -> None:
         carrier = Carrier()
         presses = Presses(carrier)
         tasks = [asyncio.create_task(presses.press(token, NOW)) for token in ("a", "b", "c")]
-        while not carrier.batches:
-            await asyncio.sleep(0)
+        assert await asyncio.to_thread(carrier.begun.wait, 10)
         tasks[1].cancel()
         await asyncio.sleep(0)
         carrier.go.set()
