@@ -23,10 +23,11 @@ class Carrier:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self.go = Event()
+        self.begun, self.go = Event(), Event()
 
     def __call__(self, tokens: Sequence[str], now: datetime) -> list[Newsletter | None]:
         self.batches.append(list(tokens))
+        self.begun.set()
         assert self.go.wait(10)
         if "broken" in tokens:
             raise StoreError
