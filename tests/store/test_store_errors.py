@@ -206,7 +206,6 @@ WRITES: dict[str, Callable[[Database], object]] = {
     ),
     "Digests.close_finished": lambda database: Digests(database).close_finished(),
     "Subscribers.add": lambda database: Subscribers(database).add(make_subscription()),
-    "Subscribers.unsubscribe_all": lambda database: Subscribers(database).unsubscribe_all([("id", "weekly")], NOW),
     "Subscribers.unsubscribe": lambda database: Subscribers(database).unsubscribe("id", "weekly", NOW),
     "Arrivals.bring": lambda database: Arrivals(database).bring([make_subscription()], key_of, NOW),
     "Subscribers.settle": lambda database: Subscribers(database).settle("id", [], ["weekly"], NOW),
