@@ -44,10 +44,10 @@ def main() -> None:
         started = time.perf_counter()
         fill(app, Path(place), readers)
         print(f"{readers} readers written in {time.perf_counter() - started:.0f} s; load {os.getloadavg()[0]:.1f}")
-        with running(Path(place)) as port:
-            burst(app, port, min(readers, RATE * seconds), seconds)
+        with running(Path(place)) as (port, pid):
+            burst(app, port, pid, min(readers, RATE * seconds), seconds)
             preferences(app, port, readers)
-            telling(app, Path(place), port)
+            telling(Path(place), port)
         app.close()
 
 
@@ -89,8 +89,8 @@ def address(number: int) -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[int]:
-    """`newsletter run`, until the block ends; yields its port."""
+def running(folder: Path) -> Iterator[tuple[int, int]]:
+    """`newsletter run`, until the block ends; yields its port and its process id."""
     command = [sys.executable, "-u", "-m", "newsletter", "run"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -100,7 +100,7 @@ def running(folder: Path) -> Iterator[int]:
         try:
             found = re.search(rb"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
             assert found is not None
-            yield int(found[1])
+            yield int(found[1]), process.pid
         finally:
             process.terminate()
             rest = process.stdout.read().decode()
@@ -108,16 +108,24 @@ def running(folder: Path) -> Iterator[int]:
                 print(rest)
 
 
+def processor_seconds(pid: int) -> float:
+    """What a process has used of the processor so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 # -- leaving ----------------------------------------------------------------------------------------------------------
 
 
-def burst(app: App, port: int, presses: int, seconds: int) -> None:
+def burst(app: App, port: int, pid: int, presses: int, seconds: int) -> None:
     """So many different people press their link within so many seconds, each on a connection of their own."""
     paths = [f"/unsubscribe/{app.tokens.unsubscribe('daily', reader(number))}" for number in range(presses)]
-    load = os.getloadavg()[0]
+    load, before = os.getloadavg()[0], processor_seconds(pid)
     times, wrong = asyncio.run(_press_all(port, paths, seconds))
+    each = (processor_seconds(pid) - before) * 1000 / presses
     told = f"p50 {quantile(times, 0.5):.1f} ms, p99 {quantile(times, 0.99):.1f} ms, slowest {max(times):.0f} ms"
-    print(f"{presses} presses in {seconds} s: {wrong} failed, {told} (aim: 0, p99 below 100 ms); load {load:.1f}")
+    print(f"{presses} presses in {seconds} s: {wrong} failed, {told} (aim: 0, p99 below 100 ms)")
+    print(f"the processor worked {each:.2f} ms for each; load {load:.1f} on {os.cpu_count()} cores before")
 
 
 async def _press_all(port: int, paths: Sequence[str], seconds: int) -> tuple[list[float], int]:
@@ -182,7 +190,7 @@ def timed(port: int, method: str, path: str, body: str | None) -> float:
 # -- signing up -------------------------------------------------------------------------------------------------------
 
 
-def telling(app: App, folder: Path, port: int) -> None:
+def telling(folder: Path, port: int) -> None:
     """Medians of the time of a sign-up for four kinds of address, in turns; their largest difference."""
     version = _version(port)
     kinds = {

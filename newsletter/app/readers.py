@@ -190,12 +190,29 @@ class Readers:
 
     def unsubscribe(self, token: str, now: datetime) -> Newsletter:
         """End the subscription that a link names; twice is no error. Raises TokenError for a link that is not ours."""
-        named = self._tokens.read_unsubscribe(token)
-        newsletter = self._named(named.newsletter)
-        self._require_reader(named.subscriber_id, named.newsletter)
-        if self._subscribers.unsubscribe(named.subscriber_id, named.newsletter, now):
-            self._say_goodbye(named.subscriber_id, [named.newsletter], now)
+        (newsletter,) = self.unsubscribe_all([token], now)
+        if newsletter is None:
+            raise TokenError(_GONE)
         return newsletter
+
+    def unsubscribe_all(self, tokens: Sequence[str], now: datetime) -> list[Newsletter | None]:
+        """The same for many links in one transaction: for each the newsletter, None where the link is not ours."""
+        named = [self._leaving(token) for token in tokens]
+        pairs = list(dict.fromkeys(pair for pair in named if pair is not None))
+        if not pairs:
+            return [None] * len(tokens)
+        stood = dict(zip(pairs, self._subscribers.unsubscribe_all(pairs, now), strict=True))
+        ended = [pair for pair, was_there in stood.items() if was_there]
+        self._say_goodbye(ended, now)
+        return [None if pair is None or stood[pair] is None else self._newsletters[pair[1]] for pair in named]
+
+    def _leaving(self, token: str) -> tuple[str, str] | None:
+        """Subscriber and newsletter of a link; None where it is not ours."""
+        try:
+            named = self._tokens.read_unsubscribe(token)
+        except TokenError:
+            return None
+        return (named.subscriber_id, named.newsletter) if named.newsletter in self._newsletters else None
 
     def _named(self, slug: str) -> Newsletter:
         newsletter = self._newsletters.get(slug)
@@ -207,12 +224,16 @@ class Readers:
         if self._subscribers.subscription(subscriber_id, newsletter) is None:
             raise TokenError(_GONE)
 
-    def _say_goodbye(self, subscriber_id: str, newsletters: Sequence[str], now: datetime) -> None:
-        if self._config.subscribe.goodbye and newsletters:
-            notes = [
-                NewNote(kind=NoteKind.GOODBYE, newsletters=(slug,), subscriber_id=subscriber_id) for slug in newsletters
-            ]
-            self._notes.add(notes, now)
+    def _say_goodbye(self, ended: Sequence[tuple[str, str]], now: datetime) -> None:
+        """`ended` are subscribers with the newsletters that they left."""
+        if self._config.subscribe.goodbye and ended:
+            self._notes.add(
+                [
+                    NewNote(kind=NoteKind.GOODBYE, newsletters=(slug,), subscriber_id=subscriber_id)
+                    for subscriber_id, slug in ended
+                ],
+                now,
+            )
 
     # -- preferences --------------------------------------------------------------------------------------------------
 
@@ -255,7 +276,7 @@ class Readers:
         ]
         left = [slug for slug, wish in wishes.items() if wish is None]
         ended = self._subscribers.settle(subscriber.id, wanted, left, now)
-        self._say_goodbye(subscriber.id, ended, now)
+        self._say_goodbye([(subscriber.id, slug) for slug in ended], now)
 
     def export(self, token: str, now: datetime) -> dict[str, Any]:
         """Everything that we hold of a person, as JSON values. Raises TokenError as `person` does."""

@@ -92,6 +92,16 @@ class Subscribers:
         with self._database.begin() as connection:
             return end(connection, subscriber_id, newsletter, now)
 
+    def unsubscribe_all(self, pairs: Sequence[tuple[str, str]], now: datetime) -> tuple[bool | None, ...]:
+        """End subscriptions, each by subscriber's id and newsletter, in one transaction.
+
+        For each: True where it stood, False where it had ended before, None where there is none.
+        """
+        with self._database.begin() as connection:
+            return tuple(
+                end(connection, *pair, now) or (False if _there(connection, *pair) else None) for pair in pairs
+            )
+
     def settle(
         self, subscriber_id: str, wanted: Sequence[Subscription], left: Collection[str], now: datetime
     ) -> tuple[str, ...]:
@@ -209,6 +219,11 @@ def end(connection: Connection, subscriber_id: str, newsletter: str, now: dateti
         .values(state=SubscriptionState.UNSUBSCRIBED.value, ended_at=now)
     )
     return connection.execute(ended).rowcount > 0
+
+
+def _there(connection: Connection, subscriber_id: str, newsletter: str) -> bool:
+    mine = select(links.c.state).where(links.c.subscriber_id == subscriber_id, links.c.newsletter == newsletter)
+    return connection.execute(mine).one_or_none() is not None
 
 
 def by_address(connection: Connection, address: str) -> Subscriber | None:
