@@ -39,7 +39,7 @@ def kills(folder: Path, size: int, seed: int) -> bool:
 def run_sleepers(folder: Path, size: int, seed: int) -> bool:
     with database_server() as server:
         server.execute("CREATE DATABASE sleepers")
-        return told("sleepers", sleepers(server.url("sleepers"), folder, stops=size, people=size * 100, seed=seed))
+        return told("sleepers", sleepers(server.url("sleepers"), folder, stops=size, people=100, seed=seed))
 
 
 def planner(folder: Path, size: int, seed: int) -> bool:

@@ -262,8 +262,11 @@ class _Chain:
 
 @dataclass(slots=True)
 class _Wish:
+    """What a text of preferences says. `usual` is where those begin who named no cadence, wherever they came in."""
+
     preferences: Preferences
     term: Term
+    usual: datetime | None
 
 
 _WISHES_KEPT = 20_000  #: decisions and texts at hand; a million people have a few thousand
@@ -313,13 +316,11 @@ class _Round:
     def _decision(self, reader: Reader) -> Decision | None:
         text = reader.preferences
         wish = self._wishes.get(text) or self._wish(text)
-        if reader.changed_at is None and wish.term.steady:
-            start = self._turn.usual_start(wish.preferences, reader.since)
-        else:
-            known = self._start(reader, wish)
-            if known is None:
+        start = wish.usual if reader.changed_at is None else None
+        if start is None:
+            start = self._start(reader, wish)
+            if start is None:
                 return None
-            start = known
         key = (text, start)
         if key not in self._decided:
             if len(self._decided) >= _WISHES_KEPT:
@@ -339,7 +340,8 @@ class _Round:
         if len(self._wishes) >= _WISHES_KEPT:
             self._wishes.clear()
         preferences = loads(text)
-        wish = self._wishes[text] = _Wish(preferences, self._turn.term(preferences))
+        usual = self._turn.usual_start(preferences) if preferences.cadence is None else None
+        wish = self._wishes[text] = _Wish(preferences, self._turn.term(preferences), usual)
         return wish
 
     def _in_doubt(self) -> dict[str, tuple[Preferences, datetime]]:
@@ -372,7 +374,9 @@ class _Round:
         digest, turn = self._digest, self._turn
         if wanted.cadence is None:
             return digest
-        told = list(self._chain.told(turn.issues(wanted.start)))
+        issues = turn.issues(wanted.start)
+        self._chain.load(issues)  # a form may reach back farther than anybody is owed
+        told = list(self._chain.told(issues))
         carrying = [issue for issue, contents in told if contents.articles or contents.notices]
         planned = replace(
             digest.planned,

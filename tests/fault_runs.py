@@ -131,8 +131,8 @@ def plan(url: str, digests: str, people: str) -> None:
             assert add_digest(store, digest, mailing=mailing, deliveries=deliveries) is not None
 
 
-def _process(what: str, *arguments: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, __file__, what, *map(str, arguments)]
+def _process(*arguments: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, __file__, *map(str, arguments)]
     known = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=known)
 
@@ -194,33 +194,34 @@ def _judge(log: Path, database: Database, *, kills: int, seed: int, promised: in
 def sleepers(url: str, folder: Path, *, stops: int, people: int, seed: int, lease: float = 1.5) -> Verdict:
     """A sender is stopped at a random moment for longer than its lease, another one takes over, and the first wakes.
 
-    What the second one recorded must stand: the first one's results come too late to count.
+    What the second one recorded must stand: the first one's results come too late to count. Each stop has a digest to
+    so many people of its own.
     """
     draw, log, wrong = random.Random(seed), folder / "witness.log", ""
     with closing(open_database(url)) as database, FaultServer(log=log, keep=False) as server:
-        post(database, make_article(), _addresses(people))
-        arguments = ("send", url, server.port, lease, time.time())
         for number in range(stops):
-            aim = int((number + draw.uniform(0.3, 0.9)) * people / (stops + 1)) + 1
-            sleeper = _process(*arguments)
-            _until(lambda aim=aim: len(_lines(log)) >= aim, sleeper)  # type: ignore[misc]  # a default, bound at once
-            sleeper.send_signal(signal.SIGSTOP)
-            time.sleep(lease + 0.2)
-            heir = _process(*arguments)
-            _until(lambda: _taken_over(database) > number, heir)  # noqa: B023 - called at once
-            if number == stops - 1:
-                _finish(heir)
-            settled = _settled(database)
-            sleeper.send_signal(signal.SIGCONT)
-            _finish(sleeper)
-            if heir.returncode is None:
-                _finish(heir)
-            changed = settled - _settled(database)
-            wrong = wrong or (f"{len(changed)} results were written over" if changed else "")
-        _finish(_process(*arguments))
-        if not _taken_over(database):
-            wrong = wrong or "no lease ran out"
+            post(database, make_article(f"a{number}"), _addresses(people), _planned(number))
+            aim = len(_lines(log)) + int(draw.uniform(0.2, 0.6) * people)
+            arguments = ("send", url, server.port, lease, time.time() - number * 3600)
+            wrong = wrong or _sleep(database, log, aim, lease, arguments)
         return _judge(log, database, kills=stops, seed=seed, promised=stops * SENDERS, wrong=wrong)
+
+
+def _sleep(database: Database, log: Path, aim: int, lease: float, arguments: tuple[object, ...]) -> str:
+    """One stop, when the server has so many lines; a sentence about what should not have been."""
+    before = _taken_over(database)
+    sleeper = _process(*arguments)
+    _until(lambda: len(_lines(log)) >= aim, sleeper)
+    sleeper.send_signal(signal.SIGSTOP)
+    time.sleep(lease + 0.2)
+    _finish(_process(*arguments))
+    settled = _settled(database)
+    sleeper.send_signal(signal.SIGCONT)
+    _finish(sleeper)
+    _finish(_process(*arguments))
+    if changed := settled - _settled(database):
+        return f"{len(changed)} results were written over"
+    return "" if _taken_over(database) > before else "no lease ran out"
 
 
 def _taken_over(database: Database) -> int:

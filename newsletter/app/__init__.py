@@ -269,9 +269,9 @@ class App:
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
         results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
+        self._ticks.record(now)
         self.search.catch_up(now)  # after the pages, so that what is found can be read
         self.limits.purge(now)
-        self._ticks.record(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 
     def _publish(self, newsletter: Newsletter, now: datetime) -> tuple[Published | Refused, ...]:

@@ -154,6 +154,10 @@ class Delivery:
             self._generation.advance(now)
         return self._pauses.remove(self._scope(scope))
 
+    def forget(self, now: datetime) -> int:
+        """Forget what happened to deliveries longer ago than `delivery.keep_events_days`; how many events."""
+        return self._control.forget_events(now - self._config.delivery.keep_events)
+
     def lift_automatic(self) -> None:
         """An operator starts a delivery by hand: what was paused of itself is tried at once."""
         self._pauses.remove_automatic()

@@ -263,6 +263,7 @@ class DeliveryConfig(_Part):
     lease_minutes: int = Field(15, ge=13, le=1440, description="a number of minutes from 13 to 1440")
     after_crash: Literal["resend", "hold"] = Field("resend", description='"resend" or "hold"')
     max_age_days: int = Field(4, ge=1, le=30, description="a number of days from 1 to 30")
+    keep_events_days: int = Field(30, ge=7, le=3660, description="a number of days from 7 to 3660")
     maildir: MaildirConfig = Field(default_factory=MaildirConfig, description="a table")
     smtp: SmtpConfig = Field(default_factory=SmtpConfig, description="a table")
     lmtp: LmtpConfig = Field(default_factory=LmtpConfig, description="a table")
@@ -282,6 +283,10 @@ class DeliveryConfig(_Part):
     @property
     def max_age(self) -> timedelta:
         return timedelta(days=self.max_age_days)
+
+    @property
+    def keep_events(self) -> timedelta:
+        return timedelta(days=self.keep_events_days)
 
 
 class ImapConfig(_Part):

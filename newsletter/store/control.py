@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, insert, literal, select, update
 
 from newsletter.model import DeliveryState
 from newsletter.store import schema
@@ -16,6 +16,8 @@ from newsletter.store.deliveries import DeliveryEvent, events_of
 from newsletter.store.digests import DONE, SENDING
 from newsletter.store.rows import among
 from newsletter.store.schema import delivery as table
+
+_FORGOTTEN_AT_ONCE = 20_000  #: rows; senders get in between
 
 WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 FAILED = (DeliveryState.BOUNCED, DeliveryState.EXPIRED, DeliveryState.CANCELLED)
@@ -79,6 +81,18 @@ class Control:
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
             return None if row is None else _record_of(row, events_of(connection, row.id))
+
+    def forget_events(self, before: datetime) -> int:
+        """Delete what happened to deliveries before that moment; how many rows. What became of each of them stays."""
+        log, gone = schema.delivery_event, 0
+        oldest = select(log.c.id, log.c.at).order_by(log.c.id).limit(1)
+        while True:
+            with self._database.begin() as connection:
+                row = connection.execute(oldest).one_or_none()
+                if row is None or row.at >= before:
+                    return gone
+                old = delete(log).where(log.c.id < row.id + _FORGOTTEN_AT_ONCE, log.c.at < before)
+                gone += connection.execute(old).rowcount
 
     def cancel(self, newsletter: str, period: str, now: datetime) -> int:
         """What waits of a digest is not sent; how many. What is being sent goes on."""

@@ -78,8 +78,8 @@ def _readers(*conditions: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
 
 
 def _everybody() -> Hot:
-    conditions = (*_confirmed(bindparam("slug")), people.c.id > bindparam("after"))
-    return Hot(_readers(*conditions).order_by(people.c.id).limit(_BATCH))
+    conditions = (*_confirmed(bindparam("slug")), links.c.subscriber_id > bindparam("after"))
+    return Hot(_readers(*conditions).order_by(links.c.subscriber_id).limit(_BATCH))
 
 
 _EVERYBODY = _everybody()

@@ -206,7 +206,7 @@ subscription = Table(
     Column("preferences", Text),
     Column("since", UtcDateTime),
     Column("changed_at", UtcDateTime),
-    Index(None, "newsletter", "state"),
+    Index(None, "newsletter", "state", "subscriber_id"),
 )
 
 # What was asked for on the sign-up page and is not confirmed yet; no subscriber stands behind it. `address_key` is the keyed

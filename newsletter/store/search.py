@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -42,6 +42,8 @@ from newsletter.store.visibility import visible
 
 PAGE_SIZE = 20  #: articles
 MOST = 1000  #: so many are counted, and can be leafed through
+
+LONGEST = timedelta(seconds=3)  #: PostgreSQL gives a search up that takes longer; SQLite has none that does
 
 _STEP = "search"  # in table `progress`
 _FORM = "1"  # of what is indexed; another one has everything indexed anew
@@ -91,11 +93,12 @@ class Search:
     def find(self, asked: Question, topic: str | None, page: int, now: datetime) -> Found:
         """Page `page`, counted from 1, of the articles that answer; with `topic`, its slug, only those that have it.
 
-        A question without any wish finds nothing.
+        A question without any wish finds nothing. Raises StoreError for one that would take longer than LONGEST.
         """
         if not asked:
             return Found(articles=(), number=0, more=False)
         with self._database.read() as connection:
+            _limit_time(connection)
             classes = _classes(connection.dialect.name, asked, topic)
             numbers = [_count(connection, each) for each in classes]
             ids = _page(connection, classes, numbers, (page - 1) * PAGE_SIZE, now)
@@ -195,6 +198,13 @@ _INSERTS = {
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
+
+
+def _limit_time(connection: Connection) -> None:
+    """A phrase of common words, which a GIN index knows no places of, must not keep a server busy."""
+    if connection.dialect.name == "postgresql":
+        milliseconds = str(LONGEST // timedelta(milliseconds=1))
+        connection.execute(select(func.set_config("statement_timeout", milliseconds, True)))
 
 
 @dataclass(frozen=True, slots=True)

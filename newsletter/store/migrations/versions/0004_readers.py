@@ -23,6 +23,7 @@ def upgrade() -> None:
         "UPDATE subscription SET since = (SELECT max(window_end) FROM digest "
         "WHERE digest.newsletter = subscription.newsletter AND digest.created_at <= subscription.consent_at)"
     )
+    _index_subscriptions("newsletter_state", "newsletter_state_subscriber_id", ["newsletter", "state", "subscriber_id"])
     op.add_column("delivery", sa.Column("choice_id", sa.BigInteger()))
     op.add_column("delivery", sa.Column("reason", sa.String()))
     _remake_mailing((sa.Column("form", WORD, server_default="", nullable=False),))
@@ -107,6 +108,11 @@ def upgrade() -> None:
     )
 
 
+def _index_subscriptions(before: str, after: str, columns: list[str]) -> None:
+    op.drop_index(f"ix_subscription_{before}", table_name="subscription")
+    op.create_index(f"ix_subscription_{after}", "subscription", columns)
+
+
 def _remake_mailing(form: tuple[sa.Column[str], ...]) -> None:
     """A primary key cannot be changed in place on SQLite, and a name of a constraint is taken once on PostgreSQL."""
     before = sa.table("mailing", sa.column("form"), *map(sa.column, ("digest_id", "subject", "template")))
@@ -138,5 +144,6 @@ def downgrade() -> None:
     _remake_mailing(())
     for column in ("reason", "choice_id"):
         op.drop_column("delivery", column)
+    _index_subscriptions("newsletter_state_subscriber_id", "newsletter_state", ["newsletter", "state"])
     for column in ("changed_at", "since", "preferences"):
         op.drop_column("subscription", column)
