@@ -1,11 +1,12 @@
 """Delivering end to end, beside Postfix's own load generator with the same bytes.
 
-    python bench/deliver.py [--messages N] [--rounds N] [--connections N] [--articles N]
+    python bench/deliver.py [--messages N] [--rounds N] [--connections N] [--articles N] [--folder FOLDER]
 
-Ours: claim, merge, SMTP, record, with the ledger in SQLite at synchronous=FULL and at most one claim a connection. Beside it
+Ours: claim, merge, sign (nothing, Ed25519 or RSA of 2048 bits), SMTP, record, with the ledger in SQLite at synchronous=FULL and at most one claim a connection. Beside it
 `smtp-source` (Debian: postfix), which only sends. Both send to `smtp-sink`, which then is the bottleneck, and to a cheaper
 sink of ours, where the sender is. Rounds are interleaved; medians and the ratio to smtp-source are told. Processor time is
-the sender's own, for each message, in microseconds: the steadiest of the figures.
+the sender's own, for each message, in microseconds: the steadiest of the figures. The database is in FOLDER, and how long a disk
+sync takes there is told too: no connection goes on before what it has done is on the disk.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from pathlib import Path
 import kill
 from memory import peak_mb
 
+from newsletter.mail.sign import Signer, load_key, make_key
+
+KEYS = ("", "ed25519", "rsa")
 _BUFFER = 1 << 20
 _END = b"\r\n.\r\n"
 ANSWERS = {
@@ -124,10 +128,11 @@ def by_smtp_source(port: int, message: Path, options: argparse.Namespace) -> dic
     return {"rate": options.messages / took, "cpu": used / options.messages * 1e6}
 
 
-def by_us(port: int, store: Path, folder: Path, options: argparse.Namespace) -> dict[str, float]:
+def by_us(port: int, store: Path, folder: Path, key: str, options: argparse.Namespace) -> dict[str, float]:
     path = folder / "round.db"
     shutil.copy(store, path)
-    command = [sys.executable, __file__, "--child", f"sqlite:///{path}", str(port), str(options.connections)]
+    pem = str(folder / f"{key}.pem") if key else ""
+    command = [sys.executable, __file__, "--child", f"sqlite:///{path}", str(port), str(options.connections), pem]
     done = subprocess.run(command, check=True, capture_output=True)
     for each in folder.glob("round.db*"):
         each.unlink()
@@ -139,9 +144,10 @@ def by_us(port: int, store: Path, folder: Path, options: argparse.Namespace) -> 
     }
 
 
-def child(url: str, port: str, connections: str) -> None:
+def child(url: str, port: str, connections: str, pem: str) -> None:
+    signer = Signer("example.org", {"s": load_key(Path(pem))}) if pem else None
     before, begun = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
-    kill.send(url, int(port), int(connections))
+    kill.send(url, int(port), int(connections), signer)
     took, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(json.dumps({"took": took, "cpu": cpu, "peak": peak_mb()}))
@@ -153,12 +159,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=10)
     parser.add_argument("--articles", type=int, default=19)
+    parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
     kill.ARTICLES = options.articles
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         store, message = folder / "store.db", folder / "message"
         kill.prepare(f"sqlite:///{store}", options.messages)
+        for kind in filter(None, KEYS):
+            path = folder / f"{kind}.pem"
+            path.touch(mode=0o600)
+            path.write_text(make_key(kind).pem)
         data = kill.sample(f"sqlite:///{store}")
         message.write_bytes(data.replace(b"\r\n", b"\n"))
         print(f"{options.messages} messages of {len(data)} octets, {options.connections} connections")
@@ -171,28 +182,46 @@ def main() -> None:
             with listening(command, known) as at:
                 await_port(at)
                 rounds = [
-                    (by_smtp_source(at, message, options), by_us(at, store, folder, options))
+                    {"smtp-source": by_smtp_source(at, message, options)}
+                    | {f"ours {key}".strip(): by_us(at, store, folder, key, options) for key in KEYS}
+                    | {"sync": {"rate": sync_time(folder)}}
                     for _ in range(options.rounds)
                 ]
             tell(title, rounds)
 
 
-def tell(title: str, rounds: list[tuple[dict[str, float], dict[str, float]]]) -> None:
-    ratios = [ours["rate"] / theirs["rate"] for theirs, ours in rounds]
-    theirs = [statistics.median(each[key] for each, _ in rounds) for key in ("rate", "cpu")]
-    ours = [statistics.median(each[key] for _, each in rounds) for key in ("rate", "cpu", "peak")]
-    print(f"{title}: smtp-source {theirs[0]:,.0f}/s, {theirs[1]:.0f} us a message")
-    print(
-        f"{' ' * len(title)}  ours        {ours[0]:,.0f}/s, {ours[1]:.0f} us a message, peak {ours[2]:.0f} MB;"
-        f" ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
+def sync_time(folder: Path) -> float:
+    """Microseconds that it takes until 16 KB are on the disk, the median of 50."""
+    times = []
+    with (folder / "sync").open("wb", buffering=0) as file:
+        file.write(bytes(1 << 20))
+        os.fsync(file.fileno())
+        for place in range(50):
+            begun = time.perf_counter()
+            os.pwrite(file.fileno(), bytes(1 << 14), place << 14)
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - begun)
+    return statistics.median(times) * 1e6
+
+
+def tell(title: str, rounds: list[dict[str, dict[str, float]]]) -> None:
+    synced = statistics.median(each.pop("sync")["rate"] for each in rounds)
+    print(f"{title} (a disk sync takes {synced:,.0f} us)")
+    for way in rounds[0]:
+        ratios = [each[way]["rate"] / each["smtp-source"]["rate"] for each in rounds]
+        rate, cpu = (statistics.median(each[way][key] for each in rounds) for key in ("rate", "cpu"))
+        peak = max(each[way].get("peak", 0) for each in rounds)
+        print(
+            f"  {way:15} {rate:7,.0f}/s, {cpu:4.0f} us a message, peak {peak:3.0f} MB;"
+            f" ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--sink"]:
         cheap_sink()
     elif sys.argv[1:2] == ["--child"]:
-        child(*sys.argv[2:5])
+        child(*sys.argv[2:6])
     else:
         os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
         main()

@@ -23,7 +23,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -33,6 +35,7 @@ from newsletter.deliver import Clerk, Post, Sender
 from newsletter.engine.local import send_all
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
+from newsletter.mail.sign import Signer
 from newsletter.model import (
     Accepted,
     Claim,
@@ -55,6 +58,7 @@ from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.smtp import Relay, Smtp
+from newsletter.waits import Course
 
 NOW = datetime(2026, 11, 16, 6, tzinfo=UTC)
 TOKENS = Tokens(["0123456789abcdef0123456789abcdef"])
@@ -141,11 +145,15 @@ def prepare(url: str, messages: int) -> None:
     database.close()
 
 
-def send(url: str, port: int, connections: int) -> None:
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def send(url: str, port: int, connections: int, signer: Signer | None = None) -> None:
     """What a process of an installation does; it ends when nothing is left."""
     database = open_database(url)
     ledger = Deliveries(database)
-    ledger.recover(NOW)
+    ledger.recover(clock())
     post = Post(
         ledger=ledger,
         mailings=Digests(database),
@@ -153,19 +161,25 @@ def send(url: str, port: int, connections: int) -> None:
         pauses=Pauses(database),
         paces=Paces(database),
         merge=to_message,
+        sign=None if signer is None else partial(signing, signer),
         address_key=TOKENS.address_key,
         lease=timedelta(minutes=15),
         max_age=timedelta(days=4),
     )
-    clerk = Clerk(post, secrets.token_hex(8), lambda: NOW)
+    clerk = Clerk(post, secrets.token_hex(8), clock)
     relay = Relay(host="127.0.0.1", port=port, security="none", helo_name="bench.example.org")
     print("ready", flush=True)
     send_all(
-        lambda _: Sender(post, clerk, Smtp(relay), lambda: NOW),
+        lambda _: Sender(post, clerk, Smtp(relay), clock),
         senders=connections,
         stop=Event(),
         told=lambda _: None,
     )
+
+
+def signing(signer: Signer, message: Message) -> Course[Message]:
+    data = yield from signer.signing(message.data)
+    return replace(message, data=data)
 
 
 def to_message(mailing: Mailing, claim: Claim) -> Message:

@@ -46,7 +46,7 @@ def ours(*kinds: str, forget: bool = False) -> Callable[[bytes], bytes]:
 
     def signed(data: bytes) -> bytes:
         if forget:
-            sign._relaxed_lines.cache_clear()  # noqa: SLF001 - what a reader with an email of their own costs
+            sign._relaxed_block.cache_clear()  # noqa: SLF001 - what a reader with an email of their own costs
         return signer.sign(data)
 
     return signed

@@ -28,12 +28,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from deliver import ANSWERS, await_port, cheap_sink, free_port, listening
 
+from newsletter.engine.loop import Loop
 from newsletter.model import Message
 from newsletter.model.wire import Frame
 from newsletter.transports.smtp import Relay, Smtp
+from newsletter.waits import Course
 
 SENDER, RECIPIENT = "news@example.org", "reader@example.org"
 FAR_ANSWERS = ANSWERS | {b"EHLO": b"250-far\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n"}
@@ -70,23 +73,39 @@ def sample(size: int) -> bytes:
 # -- senders, each in a process of its own ----------------------------------------------------------------------------
 
 
-def ours(port: int, data: bytes, count: int) -> None:
+def ours(port: int, data: bytes, count: int, connections: int) -> None:
     """As the merge gives them: known to be in wire form."""
-    ours_unproven(port, Frame([data]).fill([]), count)
+    ours_unproven(port, Frame([data]).fill([]), count, connections)
 
 
-def ours_unproven(port: int, data: bytes, count: int, *, chunking: bool = False) -> None:
+def ours_unproven(port: int, data: bytes, count: int, connections: int, *, chunking: bool = False) -> None:
     relay = Relay(host="127.0.0.1", port=port, security="none", helo_name="bench.example.org", chunking=chunking)
-    transport = Smtp(relay)
     message = Message(sender=SENDER, recipient=RECIPIENT, message_id="<20261116.abcdef@example.org>", data=data)
-    for _ in range(count):
-        transport.send(message)
-    transport.close()
+
+    def sending() -> Course[None]:
+        transport = Smtp(relay)
+        for _ in range(count):
+            yield from transport.sending(message)
+        yield from transport.closing()
+
+    loop: Loop[None] = Loop(Event())
+    for _, error in loop.run([sending() for _ in range(connections)]):
+        if error is not None:
+            raise error
 
 
-def ours_in_one_go(port: int, data: bytes, count: int) -> None:
+def ours_in_one_go(port: int, data: bytes, count: int, connections: int) -> None:
     """For relays far away."""
-    ours_unproven(port, Frame([data]).fill([]), count, chunking=True)
+    ours_unproven(port, Frame([data]).fill([]), count, connections, chunking=True)
+
+
+def on_threads(way: Callable[[int, bytes, int], None]) -> Callable[[int, bytes, int, int], None]:
+    def send(port: int, data: bytes, count: int, connections: int) -> None:
+        with ThreadPoolExecutor(connections) as threads:
+            for done in [threads.submit(way, port, data, count) for _ in range(connections)]:
+                done.result()
+
+    return send
 
 
 def smtplib_reused(port: int, data: bytes, count: int) -> None:
@@ -100,11 +119,11 @@ def smtplib_each(port: int, data: bytes, count: int) -> None:
         smtplib_reused(port, data, 1)
 
 
-SENDERS: dict[str, Callable[[int, bytes, int], None]] = {
+SENDERS: dict[str, Callable[[int, bytes, int, int], None]] = {
     "ours": ours,
     "ours, any bytes": ours_unproven,
-    "smtplib, reused": smtplib_reused,
-    "smtplib, one each": smtplib_each,
+    "smtplib, reused": on_threads(smtplib_reused),
+    "smtplib, one each": on_threads(smtplib_each),
     "ours, in one go": ours_in_one_go,
 }
 NEAR = tuple(name for name in SENDERS if name != "ours, in one go")  #: in one go there is nothing to wait for
@@ -112,13 +131,11 @@ FAR = ("ours", "ours, in one go", "smtplib, reused", "smtplib, one each")
 
 
 def child(name: str, port: str, messages: str, connections: str, file: str) -> None:
-    """Sends by so many threads, with the same share each, and tells what that took."""
+    """Sends by so many connections, with the same share each, and tells what that took."""
     data = Path(file).read_bytes()
     share = int(messages) // int(connections)
     before, begun = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
-    with ThreadPoolExecutor(int(connections)) as threads:
-        for done in [threads.submit(SENDERS[name], int(port), data, share) for _ in range(int(connections))]:
-            done.result()
+    SENDERS[name](int(port), data, share, int(connections))
     took, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({"took": took, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}))
 

@@ -2,7 +2,7 @@
 
 A delivery is claimed in a committed transaction before a byte leaves, and its result is accepted from the claim's
 owner alone. So a crash leaves at most one open question for each sender; the Message-ID is the same in every attempt.
-All senders of a process share their commits: while one commit reaches the disk, the others line up for the next.
+The senders of a process share their commits: whoever is ready when nothing else is to be done has a part in the next one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from threading import Lock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from newsletter.errors import (
     AmbiguousFailure,
@@ -23,6 +22,7 @@ from newsletter.errors import (
     NothingToSend,
     PermanentFailure,
     RelayFailure,
+    StoreError,
     TransportError,
 )
 from newsletter.model import (
@@ -40,8 +40,11 @@ from newsletter.model import (
     scopes_of,
 )
 from newsletter.pacing import Pace, complains, slow
+from newsletter.waits import Course, Shared
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
+_MAILINGS_KEPT = 8  #: at hand
+
 AMBIGUOUS_WAIT = timedelta(minutes=15)
 RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay has refused us
 DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after it has refused us for its policy
@@ -74,18 +77,19 @@ class Pauses(Protocol):
 
 
 class Transport(Protocol):
-    """How a message leaves. `send` returns once it is accepted and raises a TransportError otherwise."""
+    """How a message leaves. `sending` ends once it is accepted and raises a TransportError otherwise."""
 
-    def send(self, message: Message) -> None: ...
-    def close(self) -> None: ...
+    def sending(self, message: Message) -> Course[None]: ...
+    def closing(self) -> Course[None]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """What delivering needs: the ledger, the mailings, and how a claim becomes a message.
 
-    `hold`: what may have been sent waits for an operator instead of being sent again. `closed`: the scopes of newsletters
-    that are outside of their hours at a moment. `resting`: as in Terms.
+    `sign` gives a message its signatures; None: nothing is signed. `hold`: what may have been sent waits for an operator
+    instead of being sent again. `closed`: the scopes of newsletters that are outside of their hours at a moment. `resting`:
+    as in Terms.
     """
 
     ledger: Ledger
@@ -94,6 +98,7 @@ class Post:
     pauses: Pauses
     paces: Paces
     merge: Callable[[Mailing, Claim], Message]
+    sign: Callable[[Message], Course[Message]] | None = None
     address_key: Callable[[str], str]
     lease: timedelta
     max_age: timedelta
@@ -115,149 +120,114 @@ class Verdict:
     slow: str | None = None
 
 
-class Clerk:
-    """Hands out claims and writes down results, for all senders of a process. Each call is committed when it returns.
+_ACCEPTED = Verdict(outcome=Outcome(state=DeliveryState.SENT, kind="accepted", code=250))
 
-    Whoever comes first does the work of all who have come meanwhile, in one transaction.
-    """
+
+class Clerk:
+    """Hands out claims and writes down results, for all senders of a process. Each call is committed when it returns."""
 
     def __init__(self, post: Post, owner: str, clock: Callable[[], datetime]) -> None:
         self._ledger = post.ledger
+        self._mailings = post.mailings
         self._terms = Terms(
             owner=owner, lease=post.lease, address_key=post.address_key, hold=post.hold, resting=post.resting
         )
         self._closed = post.closed
         self._clock = clock
-        self._guard = Lock()
-        self._busy = False
-        self._waiting: list[_Request] = []
+        self._at_hand: dict[tuple[int, str], Mailing] = {}
 
-    def exchange(self, settled: Settled | None, *, more: bool) -> Claim | None:
-        """Hand in a result and, with `more`, take the next delivery; None where none is due. Raises StoreError."""
-        request = _Request(settled, more=more)
-        if not self._leads(request):
-            request.wake.acquire()
-        if not request.done:
-            self._serve()
-        if request.error is not None:
-            raise request.error
-        return request.claim
+    def exchange(self, turns: Sequence[Turn]) -> Sequence[Claim | None]:
+        """Take the results of several senders and give the next delivery to each that wants one, in one commit.
 
-    def _leads(self, request: _Request) -> bool:
-        with self._guard:
-            self._waiting.append(request)
-            leads, self._busy = not self._busy, True
-            return leads
+        None where none is due. Raises StoreError.
+        """
+        settled = [turn.settled for turn in turns if turn.settled is not None]
+        now = self._clock()
+        terms = replace(self._terms, closed=self._closed(now))
+        exchange = self._ledger.exchange(settled, sum(turn.more for turn in turns), terms, now)
+        claims = iter(exchange.claims)
+        return [next(claims, None) if turn.more else None for turn in turns]
 
-    def _serve(self) -> None:
-        """One commit for all who wait; then the first of those who have come meanwhile does the next."""
-        with self._guard:
-            requests, self._waiting = self._waiting, []
-        self._commit(requests)
-        with self._guard:
-            self._busy = bool(self._waiting)
-            following = self._waiting[:1]
-        for request in (*requests, *following):
-            request.wake.release()
-
-    def _commit(self, requests: Sequence[_Request]) -> None:
-        settled = [request.settled for request in requests if request.settled is not None]
-        wanting = [request for request in requests if request.more]
-        try:
-            now = self._clock()
-            terms = replace(self._terms, closed=self._closed(now))
-            exchange = self._ledger.exchange(settled, len(wanting), terms, now)
-        except Exception as error:  # noqa: BLE001 - each sender raises it; a defect must not let the others wait for ever
-            for request in requests:
-                request.error = error
-        else:
-            for request, claim in zip(wanting, exchange.claims, strict=False):
-                request.claim = claim
-        for request in requests:
-            request.done = True
+    def mailing(self, digest_id: int, form: str) -> Mailing:
+        """Most deliveries share it with the ones before. Raises StoreError."""
+        key = digest_id, form
+        if key not in self._at_hand:
+            if len(self._at_hand) >= _MAILINGS_KEPT:
+                self._at_hand.clear()
+            self._at_hand[key] = self._mailings.mailing(digest_id, form)
+        return self._at_hand[key]
 
 
-class _Request:
-    """What one sender asks for. `wake` is let go when it is done, or when its sender is to do the next commit."""
+class Turn(NamedTuple):
+    """What one sender hands in, and whether it takes a delivery with it."""
 
-    __slots__ = ("claim", "done", "error", "more", "settled", "wake")
-
-    def __init__(self, settled: Settled | None, *, more: bool) -> None:
-        self.settled = settled
-        self.more = more
-        self.claim: Claim | None = None
-        self.error: Exception | None = None
-        self.done = False
-        self.wake = Lock()
-        self.wake.acquire()
+    settled: Settled | None
+    more: bool
 
 
 class Sender:
-    """One connection's worth of sending. Keeps a few mailings at hand, since most deliveries share them."""
+    """One connection's worth of sending, as courses (`newsletter.waits`)."""
 
     def __init__(self, post: Post, clerk: Clerk, transport: Transport, clock: Callable[[], datetime]) -> None:
         self._post = post
         self._clerk = clerk
         self._transport = transport
         self._clock = clock
-        self._at_hand: dict[tuple[int, str], Mailing] = {}
         self._settled: Settled | None = None
 
-    def send_next(self) -> Outcome | None:
+    def sending_next(self) -> Course[Outcome | None]:
         """Write down the last result, claim the next delivery and send it; None where none is due.
 
-        The result is written with the next call, or by `close`. Raises RelayFailure, after recording it, where the
+        The result is written with the next call, or by `closing`. Raises RelayFailure, after recording it, where the
         relay refuses us: going on would help nobody.
         """
-        claim = self._clerk.exchange(self._settled, more=True)
-        self._settled = None  # where that raised it is kept, and `close` tries once more
+        claim: Claim | None = yield Shared(self._clerk.exchange, Turn(self._settled, more=True))
+        self._settled = None  # where that raised it is kept, and `closing` tries once more
         if claim is None:
             return None
-        failure = self._attempt(claim)
+        failure = yield from self._attempt(claim)
         verdict = decide(claim, failure, now=self._clock(), max_age=self._post.max_age, hold=self._post.hold)
         self._settled = Settled(claim=claim, outcome=verdict.outcome)
-        self._consequences(claim, verdict)
+        yield from self._consequences(claim, verdict)
         if isinstance(failure, RelayFailure):
-            self._settle()
+            yield from self._settle()
             raise failure
         return verdict.outcome
 
-    def close(self) -> None:
+    def closing(self) -> Course[None]:
         """Write down what is not written yet, and let go of the connection."""
         try:
-            self._settle()
-        finally:
-            self._transport.close()
+            yield from self._settle()
+        except StoreError:
+            yield from self._transport.closing()
+            raise
+        yield from self._transport.closing()
 
-    def _settle(self) -> None:
+    def _settle(self) -> Course[None]:
         if self._settled is not None:
-            self._clerk.exchange(self._settled, more=False)
+            yield Shared(self._clerk.exchange, Turn(self._settled, more=False))
             self._settled = None
 
-    def _consequences(self, claim: Claim, verdict: Verdict) -> None:
+    def _consequences(self, claim: Claim, verdict: Verdict) -> Course[None]:
         if verdict.dead:
             key = self._post.address_key(claim.subscriber.address)
             self._post.suppressions.suppress(key, "bounced", self._clock())
         if verdict.slow is not None:
             self._post.paces.change(verdict.slow, lambda pace: slow(pace, self._clock()))
         if verdict.pause is not None:
-            self._settle()
+            yield from self._settle()
             self._post.pauses.add(verdict.pause)
 
-    def _attempt(self, claim: Claim) -> NewsletterError | None:
+    def _attempt(self, claim: Claim) -> Course[NewsletterError | None]:
+        post = self._post
         try:
-            self._transport.send(self._post.merge(self._mailing_of(claim), claim))
+            message = post.merge(self._clerk.mailing(claim.digest_id, claim.choice.form), claim)
+            if post.sign is not None:
+                message = yield from post.sign(message)
+            yield from self._transport.sending(message)
         except (TransportError, MailError) as error:
             return error
         return None
-
-    def _mailing_of(self, claim: Claim) -> Mailing:
-        wanted = claim.digest_id, claim.choice.form
-        if wanted not in self._at_hand:
-            if len(self._at_hand) >= _MAILINGS:
-                self._at_hand.clear()
-            self._at_hand[wanted] = self._post.mailings.mailing(*wanted)
-        return self._at_hand[wanted]
 
 
 def decide(
@@ -270,7 +240,7 @@ def decide(
     refuses us pauses everything.
     """
     if failure is None:
-        return Verdict(outcome=Outcome(state=DeliveryState.SENT, kind="accepted", code=250))
+        return _ACCEPTED
     if not isinstance(failure, TransportError):
         return _not_made(claim, failure, now)
     if isinstance(failure, PermanentFailure):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Event, Timer
 
 import pytest
 from hypothesis import given
@@ -18,10 +20,13 @@ from newsletter.deliver import (
     RELAY_WAIT,
     Clerk,
     Post,
+    Sender,
+    Turn,
     Verdict,
     back_off,
     decide,
 )
+from newsletter.engine.local import send_all
 from newsletter.errors import (
     AmbiguousFailure,
     Fault,
@@ -35,7 +40,19 @@ from newsletter.errors import (
     TemporaryFailure,
     TransportError,
 )
-from newsletter.model import Claim, DeliveryState, Exchange, Outcome, Pause, Settled, Subscriber, Terms
+from newsletter.model import (
+    Claim,
+    DeliveryState,
+    Exchange,
+    Mailing,
+    Message,
+    Outcome,
+    Pause,
+    Settled,
+    Subscriber,
+    Terms,
+)
+from newsletter.waits import Course, Rest
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 MAX_AGE = timedelta(days=4)
@@ -167,63 +184,156 @@ def test_an_address_that_cannot_stand_in_a_message_ends_its_delivery_alone() -> 
 
 
 class _Book:
-    """A ledger that takes its time over a commit and remembers how large each was."""
+    """A ledger of so many deliveries that takes its time over a commit and remembers how large each was."""
 
-    def __init__(self, failure: StoreError | None = None) -> None:
+    def __init__(self, *, left: int = 1000, failure: StoreError | None = None) -> None:
         self.commits: list[tuple[int, int]] = []
         self.failure = failure
         self.ended: list[Settled] = []
+        self.most_held = 0
+        self._left = left
+        self._held: set[int] = set()
 
     def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange:
-        time.sleep(0.005)
+        time.sleep(0.002)
         if self.failure is not None:
             raise self.failure
         self.commits.append((len(settled), wanted))
         self.ended += settled
-        return Exchange(claims=tuple(make_claim() for _ in range(wanted)))
+        self._held -= {one.claim.delivery_id for one in settled}
+        numbers = range(self._left, max(self._left - wanted, 0), -1)
+        self._left -= len(numbers)
+        self._held |= set(numbers)
+        self.most_held = max(self.most_held, len(self._held))
+        return Exchange(claims=tuple(replace(make_claim(), delivery_id=number) for number in numbers))
 
 
-def _clerk(book: _Book) -> Clerk:
-    post = Post(
+class _Nobody:
+    """Takes what there is to say of mailings and pauses, and forgets it."""
+
+    def mailing(self, digest_id: int, form: str) -> Mailing:
+        return Mailing(newsletter="daily", period="2026-11-19", subject="News", template=b"")
+
+    def close_finished(self) -> int:
+        return 0
+
+    def add(self, pause: Pause) -> None:
+        pass
+
+
+_SENT = Outcome(state=DeliveryState.SENT, kind="accepted", code=250)
+
+
+def _message(claim: Claim) -> Message:
+    name = f"<{claim.delivery_id}@example.org>"
+    return Message(sender="news@example.org", recipient="ann@example.org", message_id=name, data=b"")
+
+
+def _post(book: _Book) -> Post:
+    return Post(
         ledger=book,
-        mailings=None,  # type: ignore[arg-type]
+        mailings=_Nobody(),
         suppressions=None,  # type: ignore[arg-type]
-        pauses=None,  # type: ignore[arg-type]
+        pauses=_Nobody(),
         paces=None,  # type: ignore[arg-type]
-        merge=None,  # type: ignore[arg-type]
+        merge=lambda _, claim: _message(claim),
         address_key=str,
         lease=timedelta(minutes=15),
         max_age=MAX_AGE,
     )
-    return Clerk(post, "o", lambda: NOW)
+
+
+def _clerk(book: _Book) -> Clerk:
+    return Clerk(_post(book), "o", lambda: NOW)
+
+
+def test_one_commit_serves_all_who_have_come_and_each_gets_their_own() -> None:
+    book = _Book()
+    clerk = _clerk(book)
+    first = clerk.exchange([Turn(None, more=True)] * 3)
+    assert [claim is not None for claim in first] == [True] * 3
+    ended = [Settled(claim=claim, outcome=_SENT) for claim in first if claim is not None]
+    turns = [Turn(ended[0], more=True), Turn(ended[1], more=False), Turn(None, more=True)]
+    second = clerk.exchange(turns)
+    assert [claim is not None for claim in second] == [True, False, True]
+    assert book.commits == [(0, 3), (2, 2)]
+    assert book.ended == ended[:2]
+
+
+def test_where_too_little_is_due_some_get_none() -> None:
+    clerk = _clerk(_Book(left=2))
+    claims = clerk.exchange([Turn(None, more=True)] * 5)
+    assert [claim is not None for claim in claims] == [True, True, False, False, False]
+
+
+class _Way:
+    """A way out that remembers what it was given; `waits` before each."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.sent: list[str] = []
+        self.closed = 0
+        self._failure = failure
+
+    def sending(self, message: Message) -> Course[None]:
+        yield Rest(0.001)
+        if self._failure is not None:
+            raise self._failure
+        self.sent.append(message.message_id)
+
+    def closing(self) -> Course[None]:
+        self.closed += 1
+        yield Rest(0)
+
+
+def _sending(book: _Book, ways: Sequence[_Way], stop: Event | None = None) -> Counter[str]:
+    post, clerk = _post(book), _clerk(book)
+    return send_all(
+        lambda number: Sender(post, clerk, ways[number], lambda: NOW),
+        senders=len(ways),
+        stop=stop or Event(),
+        told=lambda _: None,
+    )
 
 
 def test_senders_share_their_commits_and_none_holds_two_claims() -> None:
-    book = _Book()
-    clerk = _clerk(book)
-    sent = Outcome(state=DeliveryState.SENT, kind="accepted")
-
-    def send(_: int) -> None:
-        settled = None
-        for _number in range(20):
-            claim = clerk.exchange(settled, more=True)
-            assert claim is not None
-            settled = Settled(claim=claim, outcome=sent)
-        assert clerk.exchange(settled, more=False) is None
-
-    with ThreadPoolExecutor(10) as pool:
-        list(pool.map(send, range(10)))
+    book, ways = _Book(left=200), [_Way() for _ in range(10)]
+    assert _sending(book, ways) == {"sent": 200}
     assert len(book.ended) == 200
-    assert sum(wanted for _, wanted in book.commits) == 200
-    assert len(book.commits) < 100
+    assert sum(len(way.sent) for way in ways) == len({each for way in ways for each in way.sent}) == 200
     assert max(wanted for _, wanted in book.commits) <= 10
+    assert len(book.commits) < 100
+    assert book.most_held <= 10
+    assert [way.closed for way in ways] == [1] * 10
 
 
-def test_every_sender_hears_of_a_ledger_that_fails() -> None:
-    clerk = _clerk(_Book(StoreError("disk full")))
-    with ThreadPoolExecutor(4) as pool:
-        heard = [pool.submit(clerk.exchange, None, more=True) for _ in range(4)]
-        assert all(isinstance(each.exception(), StoreError) for each in heard)
+def test_every_sender_hears_of_a_ledger_that_fails_and_lets_go_of_its_connection() -> None:
+    ways = [_Way() for _ in range(4)]
+    with pytest.raises(StoreError):
+        _sending(_Book(failure=StoreError("disk full")), ways)
+    assert [way.closed for way in ways] == [1] * 4
+
+
+def test_who_is_to_stop_finishes_what_is_in_hand_and_writes_it_down() -> None:
+    stop, book = Event(), _Book()
+    ways = [_Way() for _ in range(3)]
+    Timer(0.05, stop.set).start()
+    counts = _sending(book, ways, stop)
+    assert counts["sent"] == len(book.ended) == sum(len(way.sent) for way in ways) > 0
+
+
+def test_a_relay_that_refuses_us_stops_all_of_them_and_nothing_is_left_open() -> None:
+    book = _Book()
+    ways = [_Way(), _Way(RelayFailure("no", code=530)), _Way()]
+    with pytest.raises(RelayFailure):
+        _sending(book, ways)
+    assert len(book.ended) == sum(wanted for _, wanted in book.commits)
+    assert {one.outcome.state for one in book.ended} == {DeliveryState.SENT, DeliveryState.DEFERRED}
+
+
+def test_a_defect_stops_all_of_them_and_is_raised_before_a_failure_of_the_relay() -> None:
+    ways = [_Way(RelayFailure("no", code=530)), _Way(ZeroDivisionError())]
+    with pytest.raises(ZeroDivisionError):
+        _sending(_Book(), ways)
 
 
 def test_in_the_end_we_give_up() -> None:

@@ -45,6 +45,7 @@ from newsletter.store.preferences import loads
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.base import Transport
+from newsletter.waits import Course, run
 from newsletter.wishes import resting
 
 _COPY = (
@@ -228,6 +229,7 @@ class Delivery:
             mailings=self._digests,
             suppressions=self._subscribers,
             merge=self._merge,
+            sign=None if self._signer is None else self._signing,
             address_key=self._tokens.address_key,
             lease=self._config.delivery.lease,
             max_age=self._config.delivery.max_age,
@@ -247,7 +249,13 @@ class Delivery:
 
     def signed(self, message: Message) -> Message:
         """As it leaves: with a DKIM signature, where there is a key."""
-        return message if self._signer is None else replace(message, data=self._signer.sign(message.data))
+        return run(self._signing(message))
+
+    def _signing(self, message: Message) -> Course[Message]:
+        if self._signer is None:
+            return message
+        data = yield from self._signer.signing(message.data)
+        return replace(message, data=data)
 
     def _closed(self, now: datetime) -> frozenset[str]:
         """The scopes of newsletters that are outside of their hours."""
@@ -270,8 +278,7 @@ class Delivery:
             date=claim.created_at,
         )
         sender = self.return_path(mailing.newsletter, claim.message_id)
-        message = merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
-        return self.signed(message)
+        return merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
 
 
 @lru_cache(maxsize=4096)  # many readers want the same

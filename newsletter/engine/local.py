@@ -1,4 +1,4 @@
-"""One process on one machine: a file lock, and a few threads that send.
+"""One process on one machine: a file lock, and several connections that send.
 
 The lock proves that no other process of ours is alive, so that whatever an earlier one held can be taken back at once
 instead of after its lease.
@@ -10,21 +10,22 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
+from newsletter.engine.loop import Loop
 from newsletter.errors import RelayFailure, StoreError
 from newsletter.model import Outcome
+from newsletter.waits import Course
 
 
 class Sending(Protocol):
-    """One connection's worth of sending; `send_next` gives None where nothing is due."""
+    """One connection's worth of sending; `sending_next` gives None where nothing is due."""
 
-    def send_next(self) -> Outcome | None: ...
-    def close(self) -> None: ...
+    def sending_next(self) -> Course[Outcome | None]: ...
+    def closing(self) -> Course[None]: ...
 
 
 @contextmanager
@@ -43,38 +44,32 @@ def sole_process(path: Path) -> Iterator[None]:
 def send_all(
     open_sender: Callable[[int], Sending], *, senders: int, stop: Event, told: Callable[[Outcome], None]
 ) -> Counter[str]:
-    """Send until nothing is due or `stop` is set, on `senders` threads; how many ended in each state.
+    """Send until nothing is due or `stop` is set, by `senders` senders on this thread; how many ended in each state.
 
-    Each thread finishes the message in its hands before it heeds `stop`. The first RelayFailure stops all of them and
-    is raised in the end.
+    Each of them finishes the message in its hands before it heeds `stop`. The first failure stops all of them and is
+    raised in the end.
     """
-    counts: Counter[str] = Counter()
     halt = Event()
-    with ThreadPoolExecutor(max_workers=senders, thread_name_prefix="sender") as pool:
-        threads = [pool.submit(_send, open_sender(number), stop, halt, told) for number in range(senders)]
-        failures = []
-        for thread in threads:
-            try:
-                counts.update(thread.result())
-            except RelayFailure as failure:
-                failures.append(failure)
+    loop: Loop[Counter[str]] = Loop(stop)
+    ended = loop.run([_send(open_sender(number), stop, halt, told) for number in range(senders)])
+    failures = [error for _, error in ended if error is not None]
     if failures:
-        raise failures[0]
-    return counts
+        raise min(failures, key=lambda error: isinstance(error, RelayFailure))
+    return sum((counts for counts, _ in ended if counts is not None), Counter())
 
 
-def _send(sender: Sending, stop: Event, halt: Event, told: Callable[[Outcome], None]) -> Counter[str]:
+def _send(sender: Sending, stop: Event, halt: Event, told: Callable[[Outcome], None]) -> Course[Counter[str]]:
     counts: Counter[str] = Counter()
     try:
         while not (stop.is_set() or halt.is_set()):
-            outcome = sender.send_next()
+            outcome = yield from sender.sending_next()
             if outcome is None:
                 break
             counts[outcome.state] += 1
             told(outcome)
-    except BaseException:
+    except Exception:
         halt.set()
+        yield from sender.closing()
         raise
-    finally:
-        sender.close()
+    yield from sender.closing()
     return counts

@@ -12,11 +12,11 @@ import hashlib
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -36,7 +36,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from newsletter.config import read_private
 from newsletter.errors import ConfigError, MailError
-from newsletter.model.wire import in_front
+from newsletter.model.wire import Frame, Proven, in_front
+from newsletter.waits import Apart, Course, run
 
 #: Named once more than they are there, so that nobody can add one, not even where there is none (RFC 6376 8.15).
 _SEALED = (
@@ -61,6 +62,7 @@ _SEALED_IF_THERE = (
 )
 _RSA_BITS = (2048, 4096)  #: RFC 8301 3.2: 2048 should be used, and verifiers need not take more than 4096
 _LINE = 72
+_FRAMES = 256  #: as many as `mail.merge` keeps at hand
 _FORMS = 32  #: of headers: which fields are there, and how often
 _BLOCKS = 512  #: of some 4 KB each, of which most are the same in all messages of a mailing
 _FIELD_ENDS = re.compile(rb"\r\n(?![ \t])")
@@ -162,12 +164,23 @@ class Signer:
 
         `data` is in wire form, as transports require. Raises MailError unless it has exactly one From and one Date.
         """
-        head, blank, body = data.partition(b"\r\n\r\n")
-        if not blank:
+        return run(self.signing(data))
+
+    def signing(self, data: bytes) -> Course[bytes]:
+        """What `sign` does. The arithmetic of RSA, which takes longer than all the rest, is done apart."""
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
             raise MailError("DKIM: the message has no empty line after its header")
-        header = _Header.of(head)
-        time, hashed = header.time, _line(b64encode(_body_hash(body)))
-        return in_front(b"".join(self._field(begin, key, header, time, hashed) for begin, key in self._keys), data)
+        header = _Header.of(data[:end])
+        hashed = _line(b64encode(_body_hash(data, end + 4)))
+        fields = []
+        for begin, key in self._keys:
+            unsigned = b"%b t=%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (begin, header.time, header.names, hashed)
+            signed = header.canonical + b"dkim-signature:" + unsigned.replace(b"\r\n", b"")
+            sign = partial(key.sign, hashlib.sha256(signed).digest())
+            signature: bytes = (yield Apart(sign, busy=True)) if key.kind == "rsa" else sign()
+            fields.append(b"DKIM-Signature: %b%b\r\n" % (unsigned, _line(b64encode(signature))))
+        return in_front(b"".join(fields), data)
 
     @cached_property
     def _keys(self) -> tuple[tuple[bytes, Key], ...]:
@@ -176,13 +189,6 @@ class Signer:
             (f"v=1; a={key.kind}-sha256; c=relaxed/relaxed;\r\n d={self.domain}; s={selector};".encode(), key)
             for selector, key in self.keys.items()
         )
-
-    @staticmethod
-    def _field(begin: bytes, key: Key, header: _Header, time: int, body_hash: bytes) -> bytes:
-        unsigned = b"%b t=%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (begin, time, header.names, body_hash)
-        signed = header.canonical + b"dkim-signature:" + unsigned.replace(b"\r\n", b"")
-        signature = b64encode(key.sign(hashlib.sha256(signed).digest()))
-        return b"DKIM-Signature: %b%b\r\n" % (unsigned, _line(signature))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,18 +251,20 @@ def relaxed_body(body: bytes, block: int = 4096) -> bytes:
     while start < len(body):
         end = body.find(b"\r\n", start + block) + 2
         end = end if end > 1 else len(body)
-        relaxed.append(_relaxed_lines(body[start:end]))
+        relaxed.append(_relaxed_block(body[start:end]))
         start = end
     return _without_empty_end(b"".join(relaxed))
 
 
-@lru_cache(_BLOCKS)
-def _relaxed_lines(lines: bytes) -> bytes:
+def relaxed_lines(lines: bytes) -> bytes:
     """Searching for two octets and cutting there is many times as fast as a regular expression over everything."""
     first, *rest = lines.replace(b"\t", b" ").split(b"  ")
     if rest:
         first = b" ".join((first, *filter(None, (part.lstrip(b" ") for part in rest))))
     return first.replace(b" \r\n", b"\r\n").removesuffix(b" ")
+
+
+_relaxed_block = lru_cache(_BLOCKS)(relaxed_lines)
 
 
 def _without_empty_end(body: bytes) -> bytes:
@@ -267,8 +275,77 @@ def _without_empty_end(body: bytes) -> bytes:
     return body[:end] + b"\r\n" if end else b""
 
 
-def _body_hash(body: bytes) -> bytes:
-    return hashlib.sha256(relaxed_body(body)).digest()
+def _body_hash(data: bytes, start: int) -> bytes:
+    """The hash of the body, which starts there. Of a merged message only the lines with a gap are looked at."""
+    frame, values = (isinstance(data, Proven) and data.filled) or (None, ())
+    if frame is not None:
+        known = _Known.of(frame)
+        if known is not None and known.start(values) == start:
+            return known.hash(values)
+    return hashlib.sha256(relaxed_body(data[start:])).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What all bodies made of one frame have in common, in relaxed form.
+
+    `before` octets of fixed pieces and `gaps` gaps stand before the body. It begins with lines that `begun` has hashed;
+    then come in turns lines with gaps (`lines`: pieces and, between each two of them, a gap) and fixed lines.
+    """
+
+    before: int
+    gaps: int
+    begun: hashlib._Hash
+    rest: tuple[tuple[tuple[bytes, ...], bytes], ...]
+
+    @staticmethod
+    @lru_cache(_FRAMES)
+    def of(frame: Frame) -> _Known | None:
+        """None where the body does not begin in a fixed piece, or does not end with a fixed line that is not empty."""
+        fixed = frame.fixed
+        gaps = next((place for place, piece in enumerate(fixed) if b"\r\n\r\n" in piece), None)
+        if gaps is None:
+            return None
+        start = fixed[gaps].find(b"\r\n\r\n") + 4
+        cut = [(lines, relaxed_lines(chunk)) for lines, chunk in _cut((fixed[gaps][start:], *fixed[gaps + 1 :]))]
+        if len(cut) < 2 or not _without_empty_end(cut[-1][1]):
+            return None
+        cut[-1] = cut[-1][0], _without_empty_end(cut[-1][1])
+        before = sum(map(len, fixed[:gaps])) + start
+        return _Known(before, gaps, hashlib.sha256(cut[0][1]), tuple(cut[1:]))
+
+    def start(self, values: Sequence[bytes]) -> int:
+        """Where the body starts, if no value ends the header before."""
+        return self.before + sum(map(len, values[: self.gaps]))
+
+    def hash(self, values: Sequence[bytes]) -> bytes:
+        hashed, gap = self.begun.copy(), self.gaps
+        for pieces, chunk in self.rest:
+            line = pieces[0]
+            for piece in pieces[1:]:
+                line += values[gap] + piece
+                gap += 1
+            hashed.update(relaxed_lines(line))
+            hashed.update(chunk)
+        return hashed.digest()
+
+
+def _cut(fixed: Sequence[bytes]) -> list[tuple[tuple[bytes, ...], bytes]]:
+    """Pieces with gaps between them, as lines with gaps in them and the whole lines that follow on these.
+
+    Nothing where the last piece does not end with a line.
+    """
+    end = fixed[0].rfind(b"\r\n") + 2 if b"\r\n" in fixed[0] else 0
+    cut: list[tuple[tuple[bytes, ...], bytes]] = [((), fixed[0][:end])]
+    open_ones = [fixed[0][end:]]
+    for piece in fixed[1:]:
+        if b"\r\n" in piece:
+            begin, end = piece.find(b"\r\n") + 2, piece.rfind(b"\r\n") + 2
+            cut.append(((*open_ones, piece[:begin]), piece[begin:end]))
+            open_ones = [piece[end:]]
+        else:
+            open_ones.append(piece)
+    return cut if open_ones == [b""] else []
 
 
 def _time(date: bytes) -> int:

@@ -16,14 +16,15 @@ class Proven(bytes):
 
     dots: bool = True  #: whether a line begins with a dot, which SMTP has to make transparent (RFC 5321 4.5.2)
     ascii: bool = False  #: whether there is nothing else in it
+    filled: tuple[Frame, tuple[bytes, ...]] | None = None  #: the frame that it was made of, and what is in its gaps
 
 
 class Frame:
     """Fixed octets with a gap between each two of them."""
 
     def __init__(self, fixed: Sequence[bytes]) -> None:
-        self._fixed = tuple(fixed)
-        cuts = [_without_whole_lines(piece) for piece in self._fixed]
+        self.fixed = tuple(fixed)
+        cuts = [_without_whole_lines(piece) for piece in self.fixed]
         self._edges = tuple(edge for edge, _ in cuts)
         lines = [lines for _, lines in cuts]
         self._dots = any(map(has_dots, lines))
@@ -31,11 +32,13 @@ class Frame:
 
     def fill(self, values: Sequence[bytes]) -> bytes:
         """Everything joined, with `values` in the gaps; `Proven` if it is in wire form."""
-        data = _joined(self._fixed, values)
+        data = _joined(self.fixed, values)
         edges = _joined(self._edges, values)  # what was left out are whole lines, so the verdict is that on everything
         if wire_problem(edges):
             return data
-        return _proven(data, dots=self._dots or has_dots(edges), ascii=self._ascii and edges.isascii())
+        proven = _proven(data, dots=self._dots or has_dots(edges), ascii=self._ascii and edges.isascii())
+        proven.filled = self, tuple(values)
+        return proven
 
 
 def in_front(head: bytes, data: bytes) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -20,11 +20,14 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    String,
     Text,
     and_,
     bindparam,
     func,
     insert,
+    literal_column,
+    null,
     or_,
     select,
     update,
@@ -70,6 +73,8 @@ class DeliveryEvent:
 _PACES_KEPT = timedelta(minutes=1)
 _EVERYTHING = Choice()
 _NO_CHOICES: Mapping[int, Choice] = {}
+_STOCK_KEPT = timedelta(seconds=1)
+_READ_AHEAD = 256  #: rows
 _NO_TERMS = Terms(owner="", lease=timedelta(), address_key=str)  # nothing is claimed under them
 
 
@@ -81,6 +86,7 @@ class Deliveries:
         self._paces = Paces(database) if paces is None else paces
         self._paced: tuple[datetime, frozenset[str]] | None = None
         self._choices = Choices()
+        self._stock: _Stock | None = None
 
     def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange:
         """Write down what became of claims and take up to `wanted` new ones, all in one commit.
@@ -98,17 +104,28 @@ class Deliveries:
             _require_end(one.outcome)
         paced = self._paced_scopes(now) if wanted else frozenset()
         try:
-            with self._database.begin() as connection:
-                _record(connection, settled, now)
-                return Exchange(
-                    claims=_claims(_Desk(connection, terms, now, paced, self._paces, self._choices), wanted)
-                )
+            with self._database.begin_again(self) as (connection, mark):
+                desk = self._desk(connection, terms, now, paced, _still_good(self._stock, mark, terms, now))
+                _record(desk, settled)
+                return self._served(desk, wanted)
         except _LostClaimError:
-            with self._database.begin() as connection:
-                lost = tuple(one for one in settled if not _recorded(connection, one, now))
-                return Exchange(
-                    claims=_claims(_Desk(connection, terms, now, paced, self._paces, self._choices), wanted), lost=lost
-                )
+            with self._database.begin_again(self) as (connection, mark):
+                desk = self._desk(connection, terms, now, paced, _still_good(None, mark, terms, now))
+                lost = tuple(one for one in settled if not _recorded(desk, one))
+                return self._served(desk, wanted, lost)
+
+    def _desk(
+        self, connection: Connection, terms: Terms, now: datetime, paced: Collection[str], stock: _Stock
+    ) -> _Desk:
+        return _Desk(connection, terms, now, paced, self._paces, self._choices, stock)
+
+    def _served(self, desk: _Desk, wanted: int, lost: tuple[Settled, ...] = ()) -> Exchange:
+        """Within the transaction, so that nobody else can take of the stock meanwhile."""
+        claims = _claims(desk, wanted)
+        desk.close()
+        if wanted:
+            self._stock = desk.stock
+        return Exchange(claims=claims, lost=lost)
 
     def _paced_scopes(self, now: datetime) -> frozenset[str]:
         """The domains that have a pace, as they stood a minute ago at most."""
@@ -200,19 +217,26 @@ def _require_end(outcome: Outcome) -> None:
         raise ValueError("next_at is for a deferred delivery, and a deferred delivery needs it")
 
 
+def _literally(state: DeliveryState) -> ColumnElement[str]:
+    """A state as part of the statement: only so can a database know that an index holds the rows in it."""
+    return literal_column(f"'{state.value}'", String())
+
+
+_BEING_SENT = _literally(DeliveryState.SENDING)
+
 #: A claim is known by its owner and by the attempt that it was taken for. What was once in doubt stays marked so.
 _END = Hot(
     update(table)
     .where(
         table.c.id == bindparam("claim_id"),
         table.c.owner == bindparam("claim_owner"),
-        table.c.state == DeliveryState.SENDING.value,
+        table.c.state == _BEING_SENT,
         table.c.attempts == bindparam("claim_attempts"),
     )
     .values(
         state=bindparam("new_state"),
-        owner=None,
-        lease_until=None,
+        owner=null(),
+        lease_until=null(),
         next_at=bindparam("new_next_at"),
         code=bindparam("new_code"),
         enhanced=bindparam("new_enhanced"),
@@ -237,19 +261,19 @@ def _end_of(one: Settled, now: datetime) -> dict[str, Any]:
     }
 
 
-def _record(connection: Connection, settled: Sequence[Settled], now: datetime) -> None:
+def _record(desk: _Desk, settled: Sequence[Settled]) -> None:
     """Write down every result. Raises _LostClaimError, before any event is written, where one does not count."""
     if not settled:
         return
-    if _END.each(connection, [_end_of(one, now) for one in settled]) != len(settled):
+    if _END.each(desk.connection, [_end_of(one, desk.now) for one in settled]) != len(settled):
         raise _LostClaimError
-    _note_all(connection, [_result(one, now) for one in settled])
+    desk.events += [_result(one, desk.now) for one in settled]
 
 
-def _recorded(connection: Connection, one: Settled, now: datetime) -> bool:
-    if _END.each(connection, [_end_of(one, now)]) == 0:
+def _recorded(desk: _Desk, one: Settled) -> bool:
+    if _END.each(desk.connection, [_end_of(one, desk.now)]) == 0:
         return False
-    _note_all(connection, [_result(one, now)])
+    desk.events.append(_result(one, desk.now))
     return True
 
 
@@ -258,8 +282,34 @@ def _result(one: Settled, now: datetime) -> dict[str, Any]:
     return _event(one.claim.delivery_id, outcome.kind, now, code=outcome.code, enhanced=outcome.enhanced)
 
 
+@dataclass(kw_only=True)
+class _Stock:
+    """Rows that wait, read ahead for the next exchanges. They count as long as nobody else has written anything (`mark`),
+    and for a moment only, because time makes other rows more pressing. A database without marks keeps no stock.
+    """
+
+    mark: object
+    at: datetime
+    closed: frozenset[str]
+    rows: Sequence[Row[Any]] = ()
+    listed: Collection[int] = ()
+    paused: Mapping[str, Pause] = field(default_factory=dict)
+    sending: set[int] = field(default_factory=set)  #: digests that are known to have begun
+
+    @property
+    def ahead(self) -> int:
+        return 0 if self.mark is None else _READ_AHEAD
+
+
+def _still_good(stock: _Stock | None, mark: object, terms: Terms, now: datetime) -> _Stock:
+    """The stock if it counts, else an empty one."""
+    if stock is not None and mark is not None and (stock.mark, stock.closed) == (mark, terms.closed):
+        return stock if timedelta() <= now - stock.at < _STOCK_KEPT else _Stock(mark=mark, at=now, closed=terms.closed)
+    return _Stock(mark=mark, at=now, closed=terms.closed)
+
+
 class _Desk:
-    """Where claims are taken: one transaction, under these terms. Paces are changed here and written down at the end."""
+    """Where claims are taken: one transaction, under these terms. Paces and events are written down at the end."""
 
     def __init__(
         self,
@@ -269,11 +319,14 @@ class _Desk:
         paced: Collection[str],
         paces: Paces,
         choices: Choices,
+        stock: _Stock,
     ) -> None:
         self.connection = connection
         self.terms = terms
         self.now = now
         self.choices = choices
+        self.stock = stock
+        self.events: list[dict[str, Any]] = []
         self._paced = paced
         self._paces = paces
         self._changed: dict[str, Pace] = {}
@@ -293,24 +346,38 @@ class _Desk:
     def close(self) -> None:
         if self._changed:
             self._paces.save(self._changed, self.connection)
+        _note_all(self.connection, self.events)
 
 
 def _claims(desk: _Desk, wanted: int) -> tuple[Claim, ...]:
-    if wanted <= 0:
-        return ()
+    """From the stock as long as it lasts, then as the queues have it."""
+    claims: list[Claim] = []
+    stock = desk.stock
+    while len(claims) < wanted and stock.rows:
+        many = wanted - len(claims)
+        rows, stock.rows = stock.rows[:many], stock.rows[many:]
+        claims += _take(desk, rows, stock.paused, stock.listed)
+    if len(claims) < wanted:
+        claims += _found_claims(desk, wanted - len(claims))
+    return tuple(claims)
+
+
+def _found_claims(desk: _Desk, wanted: int) -> list[Claim]:
     connection, terms, now = desk.connection, desk.terms, desk.now
+    claims: list[Claim] = []
     paused = standing(connection, now)
     if EVERYTHING in paused:
-        return ()
-    claims: list[Claim] = []
-    for queue, values in _queues(connection, paused.keys() | terms.closed, now):
+        return claims
+    for queue, values, ahead in _queues(connection, paused.keys() | terms.closed, now):
         while len(claims) < wanted:
-            rows = queue(connection, values | {"most": wanted - len(claims)})
+            missing = wanted - len(claims)
+            rows = queue(connection, values | {"most": max(missing, desk.stock.ahead if ahead else 0)})
             if not rows:
                 break
-            claims += _take(desk, rows, paused)
-    desk.close()
-    return tuple(claims)
+            listed = _listed(connection, rows, terms)
+            claims += _take(desk, rows[:missing], paused, listed)
+            desk.stock = replace(desk.stock, at=now, rows=rows[missing:], listed=listed, paused=paused)
+    return claims
 
 
 def _whole_row() -> Select[tuple[Any, ...]]:
@@ -334,20 +401,20 @@ def _whole_row() -> Select[tuple[Any, ...]]:
     )
 
 
-def _queue(*conditions: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
+def _queue(*conditions: ColumnElement[bool], order: ColumnElement[Any] | None = None) -> Select[tuple[Any, ...]]:
     """Due deliveries, locked. Each queue is a walk along an index, and each statement is built once."""
-    query = _whole_row().where(*conditions).order_by(table.c.next_at).limit(bindparam("most"))
+    query = _whole_row().where(*conditions).order_by(order).limit(bindparam("most"))
     return query.with_for_update(of=table, skip_locked=True)
 
 
 _NOW = bindparam("now", type_=schema.UtcDateTime())
-_EXPIRED = (table.c.state == DeliveryState.SENDING.value, table.c.lease_until <= _NOW)
-_COME = (table.c.state == DeliveryState.DEFERRED.value, table.c.next_at <= _NOW)
+_EXPIRED = (table.c.state == _BEING_SENT, table.c.lease_until <= _NOW)
+_COME = (table.c.state == _literally(DeliveryState.DEFERRED), table.c.next_at <= _NOW)
 _WAITING = (table.c.state == DeliveryState.PENDING.value, table.c.digest_id == bindparam("digest"))
 _GOING = table.c.digest_id.in_(bindparam("going", expanding=True))
 
-_QUEUES = (Hot(_queue(*_EXPIRED)), Hot(_queue(*_COME)))
-_QUEUES_OF_SOME = (_queue(*_EXPIRED, _GOING), _queue(*_COME, _GOING))
+_QUEUES = (Hot(_queue(*_EXPIRED)), Hot(_queue(*_COME, order=table.c.next_at)))
+_QUEUES_OF_SOME = (_queue(*_EXPIRED, _GOING), _queue(*_COME, _GOING, order=table.c.next_at))
 _QUEUE_OF_ONE = Hot(_queue(*_WAITING))
 _OPEN = Hot(
     select(schema.digest.c.id, schema.digest.c.newsletter, schema.digest.c.period)
@@ -356,15 +423,19 @@ _OPEN = Hot(
 )
 
 
-def _queues(connection: Connection, paused: Collection[str], now: datetime) -> Iterator[tuple[_Queue, dict[str, Any]]]:
-    """What may be claimed, most pressing first: expired leases, deferred rows whose time has come, what waits."""
+def _queues(
+    connection: Connection, paused: Collection[str], now: datetime
+) -> Iterator[tuple[_Queue, dict[str, Any], bool]]:
+    """What may be claimed, most pressing first: expired leases, deferred rows whose time has come, what waits. Of the
+    last more may be read than is taken.
+    """
     open_ones = _OPEN.all(connection)
     going = [row.id for row in open_ones if set(paused).isdisjoint(scopes_of(row.newsletter, row.period))]
     if len(going) == len(open_ones):
-        yield from ((queue.all, {"now": now}) for queue in _QUEUES)
+        yield from ((queue.all, {"now": now}, False) for queue in _QUEUES)
     else:
-        yield from ((partial(_found, queue), {"now": now, "going": going}) for queue in _QUEUES_OF_SOME)
-    yield from ((_QUEUE_OF_ONE.all, {"digest": number}) for number in going)
+        yield from ((partial(_found, queue), {"now": now, "going": going}, False) for queue in _QUEUES_OF_SOME)
+    yield from ((_QUEUE_OF_ONE.all, {"digest": number}, True) for number in going)
 
 
 def _found(queue: Select[tuple[Any, ...]], connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
@@ -375,58 +446,59 @@ _CLAIMED = Hot(
     update(table)
     .where(table.c.id == bindparam("row_id"))
     .values(
-        state=DeliveryState.SENDING.value,
+        state=_BEING_SENT,
         owner=bindparam("new_owner"),
         lease_until=bindparam("new_lease"),
         attempts=bindparam("new_attempts"),
-        next_at=None,
-        reserved_at=None,
+        next_at=null(),
+        reserved_at=null(),
         ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
     )
 )
 
 
-def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause]) -> list[Claim]:
+def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause], listed: Collection[int]) -> list[Claim]:
     """Claim what may be sent of these rows, and give each of the others the state that it belongs in."""
     connection, terms, now = desk.connection, desk.terms, desk.now
-    listed = _listed(connection, [terms.address_key(row.address) for row in rows if row.address is not None])
+    lease_until = now + terms.lease
     chosen = {row.choice_id for row in rows if row.choice_id is not None}
     choices = desk.choices.of(connection, chosen) if chosen else _NO_CHOICES
     taken: list[Claim] = []
-    events: list[dict[str, Any]] = []
+    values: list[dict[str, Any]] = []
     for row in rows:
         expired = row.state == DeliveryState.SENDING.value
         if expired:
-            events.append(_event(row.id, "lease-expired", now))
+            desk.events.append(_event(row.id, "lease-expired", now))
         aside = _aside(row, desk, listed, paused, expired=expired) or _paced(desk, row)
         if aside is None:
-            taken.append(_claim_of(row, terms.owner, now + terms.lease, choices.get(row.choice_id, _EVERYTHING)))
-            events.append(_event(row.id, "claimed", now))
+            taken.append(_claim_of(row, terms.owner, lease_until, choices.get(row.choice_id, _EVERYTHING)))
+            values.append(_claimed(taken[-1], doubt=expired))
+            desk.events.append(_event(row.id, "claimed", now))
         else:
-            events.append(_event(row.id, aside.kind, now))
+            desk.events.append(_event(row.id, aside.kind, now))
             _set_aside(connection, row.id, aside, doubt=expired)
     if taken:
-        _CLAIMED.each(connection, [_claimed(claim, rows) for claim in taken])
-        _begin_sending(connection, rows)
-    _note_all(connection, events)
+        _CLAIMED.each(connection, values)
+        _begin_sending(desk, rows)
     return taken
 
 
-def _claimed(claim: Claim, rows: Sequence[Row[Any]]) -> dict[str, Any]:
-    doubtful = {row.id for row in rows if row.state == DeliveryState.SENDING.value}
+def _claimed(claim: Claim, *, doubt: bool) -> dict[str, Any]:
     return {
         "row_id": claim.delivery_id,
         "new_owner": claim.owner,
         "new_lease": claim.lease_until,
         "new_attempts": claim.attempts,
-        "doubt": claim.delivery_id in doubtful,
+        "doubt": doubt,
     }
 
 
-def _begin_sending(connection: Connection, rows: Sequence[Row[Any]]) -> None:
-    fresh = {row.digest_id for row in rows if row.digest_state == READY}
+def _begin_sending(desk: _Desk, rows: Sequence[Row[Any]]) -> None:
+    fresh = {row.digest_id for row in rows if row.digest_state == READY} - desk.stock.sending
     if fresh:
-        connection.execute(update(schema.digest).where(schema.digest.c.id.in_(fresh)).values(state=SENDING))
+        begun = update(schema.digest).where(schema.digest.c.id.in_(fresh)).values(state=SENDING)
+        desk.connection.execute(begun)
+        desk.stock.sending |= fresh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,13 +521,13 @@ def _paced(desk: _Desk, row: Row[Any]) -> _Aside | None:
 
 
 def _aside(
-    row: Row[Any], desk: _Desk, listed: Collection[str], paused: Mapping[str, Pause], *, expired: bool
+    row: Row[Any], desk: _Desk, listed: Collection[int], paused: Mapping[str, Pause], *, expired: bool
 ) -> _Aside | None:
     """Why this delivery must not leave now; None where it may."""
     terms = desk.terms
     if row.subscription_state != SubscriptionState.CONFIRMED.value:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="not-subscribed")
-    if terms.address_key(row.address) in listed:
+    if row.id in listed:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="address-suppressed")
     if expired and terms.hold:
         return _Aside(state=DeliveryState.UNKNOWN, kind="held")
@@ -475,8 +547,14 @@ def _set_aside(connection: Connection, number: int, aside: _Aside, *, doubt: boo
     connection.execute(update(table).where(table.c.id == number).values(values))
 
 
-def _listed(connection: Connection, keys: Sequence[str]) -> set[str]:
-    """Which of these addresses' keys are suppressed."""
+def _listed(connection: Connection, rows: Sequence[Row[Any]], terms: Terms) -> Collection[int]:
+    """Which of these rows' addresses are suppressed, by the numbers of the rows."""
+    keys = {row.id: terms.address_key(row.address) for row in rows if row.address is not None}
+    found = _listed_keys(connection, list(keys.values()))
+    return {number for number, key in keys.items() if key in found} if found else ()
+
+
+def _listed_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
     if not keys:
         return set()
     if connection.dialect.name == "sqlite":

@@ -8,6 +8,7 @@ from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -62,8 +63,8 @@ class Hot:
         """The rows that a SELECT finds, with its columns as attributes."""
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, dict(values)).all()
-        text, form, slots = self._compiled
-        found = _driver(connection).execute(text, _filled(form, slots, values)).fetchall()
+        text, fill = self._compiled
+        found = _driver(connection).execute(text, fill(values)).fetchall()
         make, moments = self._row
         return [make(_with_moments(row, moments)) for row in found]
 
@@ -71,17 +72,18 @@ class Hot:
         """Execute it for each of `rows`, at least one; how many rows of the table it touched."""
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, [dict(row) for row in rows]).rowcount
-        text, form, slots = self._compiled
-        return _driver(connection).executemany(text, [_filled(form, slots, row) for row in rows]).rowcount
+        text, fill = self._compiled
+        return _driver(connection).executemany(text, map(fill, rows)).rowcount
 
     @cached_property
-    def _compiled(self) -> tuple[str, Sequence[Any], Sequence[tuple[int, str]]]:
-        """The text, the values in their order as far as they never change, and which place each of the others has."""
+    def _compiled(self) -> tuple[str, Callable[[Mapping[str, Any]], Sequence[Any]]]:
+        """The text, and how the values come into the order in which it wants them."""
         compiled = self._statement.compile(dialect=sqlite.dialect())
         names = compiled.positiontup or ()
-        given = {name for name, bind in compiled.binds.items() if bind.required}
-        form = [None if name in given else compiled.params[name] for name in names]
-        return str(compiled), form, [(place, name) for place, name in enumerate(names) if name in given]
+        given = {name: bind.type for name, bind in compiled.binds.items() if bind.required}
+        fixed = {name: compiled.params[name] for name in names if name not in given}
+        moments = [place for place, name in enumerate(names) if isinstance(given.get(name), UtcDateTime)]
+        return str(compiled), _filler(names, fixed, moments)
 
     @cached_property
     def _row(self) -> tuple[Callable[[Iterable[Any]], Any], tuple[int, ...]]:
@@ -98,11 +100,22 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _filled(form: Sequence[Any], slots: Sequence[tuple[int, str]], values: Mapping[str, Any]) -> list[Any]:
-    filled = list(form)
-    for place, name in slots:
-        value = values[name]
-        filled[place] = lite_moment(value) if isinstance(value, datetime) else value
+def _filler(
+    names: Sequence[str], fixed: Mapping[str, Any], moments: Sequence[int]
+) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    if not names:
+        return lambda _: ()
+    pick = itemgetter(*names) if len(names) > 1 else lambda given: (given[names[0]],)
+    if fixed or moments:
+        return lambda values: _with_texts(pick({**fixed, **values} if fixed else values), moments)
+    return pick
+
+
+def _with_texts(row: Sequence[Any], moments: Sequence[int]) -> Sequence[Any]:
+    filled = list(row)
+    for place in moments:
+        if filled[place] is not None:
+            filled[place] = lite_moment(filled[place])
     return filled
 
 
@@ -112,8 +125,14 @@ def _with_moments(row: tuple[Any, ...], moments: Sequence[int]) -> Iterable[Any]
     values = list(row)
     for place in moments:
         if values[place] is not None:
-            values[place] = datetime.fromisoformat(values[place]).replace(tzinfo=UTC)
+            values[place] = _moment(values[place])
     return values
+
+
+@lru_cache(maxsize=256)
+def _moment(text: str) -> datetime:
+    """What `lite_moment` made; the same few of them come again and again."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def driver_moment(connection: Connection, moment: datetime) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
+from newsletter import waits
 from newsletter.errors import (
     AmbiguousFailure,
     Fault,
@@ -16,6 +19,7 @@ from newsletter.errors import (
 )
 from newsletter.model import Message
 from newsletter.model.wire import Proven, wire_problem
+from newsletter.waits import Course
 
 _LONGEST_QUOTE = 200  # characters of a reply that are worth showing
 
@@ -53,6 +57,30 @@ class Transport(Protocol):
     def close(self) -> None:
         """Lets go of what is held between messages. May be called twice; a later `send` starts anew."""
         ...
+
+    def sending(self, message: Message) -> Course[None]:
+        """What `send` does, as one of many things that one thread does at a time."""
+        ...
+
+    def closing(self) -> Course[None]:
+        """What `close` does, likewise."""
+        ...
+
+
+class Standing(ABC):
+    """A transport that waits where it is called, so among others it has to be called apart from them."""
+
+    @abstractmethod
+    def send(self, message: Message) -> None: ...
+
+    def close(self) -> None:  # noqa: B027 - no transport of this kind has anything to let go of
+        """Nothing is held between messages."""
+
+    def sending(self, message: Message) -> Course[None]:
+        yield waits.Apart(partial(self.send, message))
+
+    def closing(self) -> Course[None]:
+        yield from ()
 
 
 class Stage(StrEnum):

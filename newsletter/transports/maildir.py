@@ -15,10 +15,10 @@ from pathlib import Path
 
 from newsletter.errors import TemporaryFailure
 from newsletter.model import Message
-from newsletter.transports.base import quotable, require_sendable
+from newsletter.transports.base import Standing, quotable, require_sendable
 
 
-class Maildir:
+class Maildir(Standing):
     """Writes each message to `folder`, which is made when it is missing, readable by this user alone."""
 
     def __init__(self, folder: Path) -> None:
@@ -35,9 +35,6 @@ class Maildir:
         except OSError as error:
             reason = error.strerror or str(error)
             raise TemporaryFailure(f"the Maildir {self._folder} cannot be written: {quotable(reason)}") from error
-
-    def close(self) -> None:
-        """Nothing is held between messages."""
 
     def _deliver(self, name: str, content: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

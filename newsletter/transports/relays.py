@@ -18,6 +18,7 @@ from newsletter.errors import AmbiguousFailure, Fault, StoreError, TemporaryFail
 from newsletter.model import Message
 from newsletter.pacing import Circuit, Limit, Pace, complains, earliest, recovered, reserve, slow, turns
 from newsletter.transports.base import Transport, require_sendable
+from newsletter.waits import Course, Rest, run
 
 STINT = 100  #: so many messages go by one relay before it is the next one's turn
 
@@ -184,24 +185,33 @@ class Relays:
     def send(self, message: Message) -> None:
         """Returns once a relay has accepted the message; raises as `Transport.send` says.
 
-        A relay that is free at once goes before one that has to be waited for. Where none could be used, `retry_at` of the failure says when one may be: the last relay's own failure, or a
-        TemporaryFailure where none was tried.
+        A relay that is free at once goes before one that has to be waited for. Where none could be used, `retry_at` of
+        the failure says when one may be: the last relay's own failure, or a TemporaryFailure where none was tried.
         """
+        run(self.sending(message), self._pause)
+
+    def sending(self, message: Message) -> Course[None]:
+        """What `send` does."""
         require_sendable(message)
         latest = self._clock() + HEAD_START
         failure: TransportError | None = None
-        for longest, route in product((timedelta(), HEAD_START), self._order()):
+        order = yield from self._order()
+        for longest, route in product((timedelta(), HEAD_START), order):
             wait = self._take(route.name, longest, latest)
             if wait is not None:
-                failure = self._attempt(route, message, wait)
+                failure = yield from self._attempt(route, message, wait)
                 if failure is None:
                     return
         raise self._exhausted(failure)
 
     def close(self) -> None:
         """Lets go of every connection."""
+        run(self.closing())
+
+    def closing(self) -> Course[None]:
+        """What `close` does."""
         for transport in self._transports.values():
-            transport.close()
+            yield from transport.closing()
         self._connected.clear()
 
     def _take(self, name: str, longest: timedelta, latest: datetime) -> timedelta | None:
@@ -210,10 +220,10 @@ class Relays:
         slot = self._board.take(name, now, min(now + longest, latest), connected=name in self._connected)
         return slot.at - now if slot.granted else None
 
-    def _order(self) -> tuple[Route, ...]:
+    def _order(self) -> Course[tuple[Route, ...]]:
         """The relay of this thread's turn first, then the others as their turns would come."""
         if self._left == 0:
-            self.close()
+            yield from self.closing()
             self._turn += 1
             self._left = STINT
             self._sequence = self._from_turn()
@@ -224,12 +234,12 @@ class Relays:
         start = self._turn % len(self._round)
         return tuple(dict.fromkeys(self._round[start:] + self._round[:start]))
 
-    def _attempt(self, route: Route, message: Message, wait: timedelta) -> TransportError | None:
+    def _attempt(self, route: Route, message: Message, wait: timedelta) -> Course[TransportError | None]:
         """None if the relay has accepted it; the failure after which another may try. Any other failure is raised."""
         try:
             if wait:
-                self._pause(wait.total_seconds())
-            self._transports[route.name].send(message)
+                yield Rest(wait.total_seconds())
+            yield from self._transports[route.name].sending(message)
         except TransportError as failure:
             self._report(route.name, failure)
             if _may_go_elsewhere(failure):

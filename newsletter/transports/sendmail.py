@@ -16,7 +16,7 @@ from typing import IO
 
 from newsletter.errors import AmbiguousFailure, Fault, PermanentFailure, RelayFailure, TemporaryFailure, TransportError
 from newsletter.model import Message
-from newsletter.transports.base import quotable, require_sendable
+from newsletter.transports.base import Standing, quotable, require_sendable
 
 #: Seconds for one message; below the shortest lease, like `smtp.Timeouts.message`.
 DEADLINE = 720.0
@@ -29,7 +29,7 @@ _OURS = frozenset({os.EX_USAGE, os.EX_NOPERM, os.EX_CONFIG})
 _NOBODY = {os.EX_NOUSER: "5.1.1", os.EX_NOHOST: "5.1.2"}
 
 
-class Sendmail:
+class Sendmail(Standing):
     """Calls `program` for each message."""
 
     def __init__(self, program: Path, *, deadline: float = DEADLINE) -> None:
@@ -49,9 +49,6 @@ class Sendmail:
             if status != os.EX_OK:
                 said.seek(0)
                 raise _failure(self._program, status, said.read(_HEARD))
-
-    def close(self) -> None:
-        """Nothing is held between messages."""
 
     def _run(self, command: list[str], text: bytes, said: IO[bytes]) -> int:
         """The exit status. What is said goes into a file: a pipe would be held open by what the program leaves running."""

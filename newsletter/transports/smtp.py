@@ -1,8 +1,8 @@
 """Delivery through a relay by SMTP (RFC 5321), one recipient a transaction, one connection an instance.
 
-The dialogue is the standard library's, but for three things that it does not do: every reply has to be complete within
-its time however slowly its bytes drip in, and the whole message within a deadline; what was in doubt after the final
-dot is told apart from what failed before it; and nothing is ever sent in clear to another machine.
+Every reply has to be complete within its time however slowly its bytes drip in, and the whole message within a deadline.
+What was in doubt after the final dot is told apart from what failed before it, and nothing is ever sent in clear to another
+machine. The dialogue is written once, as a course (`newsletter.waits`): alone or one of many, it is the same.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
-import smtplib
 import socket
 import ssl
 import time
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -27,9 +26,11 @@ from newsletter.model import Message
 from newsletter.model.wire import has_dots, is_ascii
 from newsletter.transports.base import Stage, classify, lost, require_sendable
 from newsletter.transports.channel import Channel, SecureChannel
+from newsletter.waits import Apart, Course, run
 
 Security = Literal["starttls", "tls", "none"]
 
+_AT_HAND = 1 << 20  # octets that the system may take over before the relay has read them: most messages, whole
 _LONGEST_REPLY = 65_536  # octets; RFC 5321 4.5.3.1.5 allows 512 a line
 #: What most relays answer to an envelope and DATA, or to an envelope and its message.
 _WELL = {last: re.compile(rb"(?:2\d\d [^\n]*\n){2}%d\d\d [^\n]*\n" % last) for last in (3, 2)}
@@ -117,64 +118,92 @@ class Smtp:
 
         The octets of `message.data` arrive as they are, so a signature over them holds. Raises as `Transport.send` says.
         """
+        run(self.sending(message))
+
+    def sending(self, message: Message) -> Course[None]:
+        """What `send` does."""
         require_sendable(message)
         deadline = time.monotonic() + self._relay.timeouts.message
-        if self._session is not None:
-            if self._session.usable():
-                with suppress(_Stale):
-                    return self._again(self._session, message, deadline)
-            self.close()
+        session = self._session
+        if session is not None:
+            if session.usable():
+                sent = yield from self._again(session, message, deadline)
+                if sent:
+                    return
+            yield from self.closing()
         session = self._session = _Session(self._relay, deadline)
-        with self._failures(session):
-            session.open(self._context)
-            _transact(session, message)
-        return None
+        try:
+            yield from session.open(self._context)
+            yield from _transact(session, message)
+        except BaseException as error:
+            failure = self._failed(session, error)
+            if failure is error:
+                raise
+            raise failure from error
 
     def call(self) -> Reception:
         """Connects, secures the connection, logs in and says goodbye: no message is begun. Raises as `send` does."""
-        self.close()
+        return run(self._calling())
+
+    def _calling(self) -> Course[Reception]:
+        yield from self.closing()
         session = self._session = _Session(self._relay, time.monotonic() + self._relay.timeouts.message)
-        with self._failures(session):
-            session.open(self._context)
+        try:
+            yield from session.open(self._context)
             reception = session.reception()
-        self.close()
+        except BaseException as error:
+            failure = self._failed(session, error)
+            if failure is error:
+                raise
+            raise failure from error
+        yield from self.closing()
         return reception
 
     def close(self) -> None:
         """Says goodbye (RFC 5321 4.1.1.10), but does not wait long for the answer."""
+        run(self.closing())
+
+    def closing(self) -> Course[None]:
+        """What `close` does."""
         session, self._session = self._session, None
         if session is not None:
-            with suppress(OSError):
-                session.leave()
-            session.close()
+            try:
+                yield from session.leave()
+            except OSError:
+                pass
+            finally:
+                session.close()
 
-    def _again(self, session: _Session, message: Message, deadline: float) -> None:
-        """Relays close a connection when they like, by silence or by 421: that is no failure, nothing was begun."""
+    def _again(self, session: _Session, message: Message, deadline: float) -> Course[bool]:
+        """Whether the message went over the connection at hand. Relays close one when they like, by silence or by 421:
+        that is no failure, nothing was begun.
+        """
         session.deadline = deadline
         try:
-            with self._failures(session):
-                session.reset()
-                _transact(session, message)
-        except TemporaryFailure as failure:
-            if session.stage is Stage.CONNECT or (session.stage is Stage.MAIL and failure.code in {None, 421}):
-                raise _Stale from failure
-            raise
+            if session.in_transaction:
+                yield from session.reset()
+            yield from _transact(session, message)
+        except BaseException as error:
+            failure = self._failed(session, error)
+            if isinstance(failure, TemporaryFailure) and (
+                session.stage is Stage.CONNECT or (session.stage is Stage.MAIL and failure.code in {None, 421})
+            ):
+                return False
+            if failure is error:
+                raise
+            raise failure from error
+        return True
 
-    @contextmanager
-    def _failures(self, session: _Session) -> Iterator[None]:
-        """Turns what went wrong into our words, and drops the connection unless it is known to be in step."""
-        try:
-            yield
-        except TransportError as failure:
-            if not _in_step(session, failure):
+    def _failed(self, session: _Session, error: BaseException) -> BaseException:
+        """What went wrong in our words. The connection is dropped unless it is known to be in step."""
+        if isinstance(error, TransportError):
+            if not _in_step(session, error):
                 self._drop(session)
-            raise
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver takes
-            self._drop(session)
-            raise lost(str(error), Stage.DOT if session.in_doubt else session.stage) from error
-        except BaseException:
-            self._drop(session)
-            raise
+            return error
+        self._drop(session)
+        if isinstance(error, OSError | UnicodeError):  # UnicodeError: a host name that no resolver takes
+            return lost(str(error), Stage.DOT if session.in_doubt else session.stage)
+        return error
 
     def _drop(self, session: _Session) -> None:
         """Without a word: what it would answer is of no use, or we are not sure what it has heard."""
@@ -182,47 +211,48 @@ class Smtp:
         session.close()
 
 
-class _Stale(Exception):
-    """The connection at hand is of no use any more."""
-
-
-class _Session(smtplib.SMTP):
+class _Session:
     """One dialogue. `stage` tells how far it has come; every wait ends by the step's time and by `deadline`."""
 
     def __init__(self, relay: Relay, deadline: float) -> None:
-        super().__init__(local_hostname=relay.helo_name)
-        self.ehlo_msg = "lhlo" if relay.protocol == "lmtp" else "ehlo"
         self.deadline = deadline
         self.stage = Stage.CONNECT
         self.times = relay.timeouts
+        self.extensions: Mapping[str, str] = {}
+        self.in_transaction = False
+        self.in_doubt = False  # a message has left, and its fate is not known
         self._relay = relay
         self._until = deadline
+        self._sock: socket.socket | None = None
         self._channel: Channel | None = None
         self._pending = b""
         self._opened_at = self._used_at = time.monotonic()
-        self.in_transaction = False
-        self.in_doubt = False  # a message has left, and its fate is not known
+
+    @property
+    def is_open(self) -> bool:
+        return self._sock is not None
 
     @property
     def in_one_go(self) -> bool:
         """Whether a message may follow its envelope before that was answered."""
-        return self._relay.chunking and self.has_extn("chunking") and self.has_extn("pipelining")
+        return self._relay.chunking and "chunking" in self.extensions and "pipelining" in self.extensions
 
-    def open(self, context: ssl.SSLContext | None) -> None:
+    def open(self, context: ssl.SSLContext | None) -> Course[None]:
         """Connects, secures the connection, then logs in: in this order and no other."""
         relay = self._relay
         self.enter(Stage.CONNECT, self.times.connect)
-        self._take(_connect(relay, self._left()))
+        self._sock = yield Apart(partial(_connect, relay, self._left()))
+        self._channel = Channel(self._socket())
         if context is not None and relay.security == "tls":
-            self._secure(context)
+            yield from self._secure(context)
         self.enter(Stage.CONNECT, self.times.greeting)
-        self.expect(2, self.getreply())
-        self.greet()
+        self.expect(2, (yield from self.reply()))
+        yield from self.greet()
         if context is not None and relay.security == "starttls":
-            self._start_tls(context)
-            self.greet()
+            yield from self._start_tls(context)
+            yield from self.greet()
         if relay.username is not None and relay.password is not None:
-            self._log_in(relay.username, relay.password)
+            yield from self._log_in(relay.username, relay.password)
 
     def reception(self) -> Reception:
         sock = self._socket()
@@ -234,7 +264,7 @@ class _Session(smtplib.SMTP):
             if isinstance(until, str)
             else None,
             logged_in=self._relay.username is not None,
-            extensions=frozenset(self.esmtp_features),
+            extensions=frozenset(self.extensions),
         )
 
     def enter(self, stage: Stage, seconds: float) -> None:
@@ -242,10 +272,15 @@ class _Session(smtplib.SMTP):
         self.stage = stage
         self._until = min(time.monotonic() + seconds, self.deadline)
 
-    def greet(self) -> None:
+    def greet(self) -> Course[None]:
         """EHLO: what the relay can do is asked anew after STARTTLS (RFC 3207 4.2)."""
+        name = self._relay.helo_name
+        if name is None:
+            name = yield Apart(_own_name)
         self.enter(Stage.CONNECT, self.times.command)
-        self.expect(2, self.ehlo())
+        reply = yield from self.ask(f"{'lhlo' if self._relay.protocol == 'lmtp' else 'ehlo'} {name}")
+        self.expect(2, reply)
+        self.extensions = _extensions(reply[1].decode("latin-1"))
 
     def expect(self, first_digit: int, reply: tuple[int, bytes]) -> None:
         """The first digit decides (RFC 5321 4.2.1); any other raises what it means at this stage."""
@@ -259,67 +294,68 @@ class _Session(smtplib.SMTP):
         fresh = now - self._opened_at < self.times.reuse and now - self._used_at < self.times.idle
         return fresh and not self._pending and self._over().quiet()
 
-    def reset(self) -> None:
+    def reset(self) -> Course[None]:
         """Forgets a transaction that was broken off (RFC 5321 4.1.1.5)."""
-        if self.in_transaction:
-            self.enter(Stage.CONNECT, self.times.command)
-            self.expect(2, self.docmd("RSET"))
+        self.enter(Stage.CONNECT, self.times.command)
+        self.expect(2, (yield from self.ask("RSET")))
 
-    def leave(self) -> None:
+    def leave(self) -> Course[None]:
         self.deadline = time.monotonic() + self.times.quit
         self.enter(Stage.CONNECT, self.times.quit)
-        self.docmd("QUIT")
+        yield from self.ask("QUIT")
 
-    def send(self, s: bytes | str) -> None:  # type: ignore[override]  # typeshed's ReadableBuffer has no public name
-        self.say(s.encode() if isinstance(s, str) else s)
+    def ask(self, command: str) -> Course[tuple[int, bytes]]:
+        yield from self.say(f"{command}\r\n".encode())
+        reply = yield from self.reply()
+        return reply
 
-    def say(self, *pieces: bytes) -> None:
+    def say(self, *pieces: bytes) -> Course[None]:
         """Hands everything to the system or raises OSError: then the last octet has not left.
 
         A reply that came before its command would be taken for the answer to it, after STARTTLS even one that came in
         clear (RFC 3207 6), so the dialogue ends there.
         """
         if self._pending:
-            raise smtplib.SMTPServerDisconnected("the relay spoke out of turn")
-        self._over().send(*pieces, until=self._until)
+            raise ConnectionError("the relay spoke out of turn")
+        return self._over().send(*pieces, until=self._until)
 
-    def getreply(self) -> tuple[int, bytes]:
+    def reply(self) -> Course[tuple[int, bytes]]:
         """A whole reply (RFC 5321 4.2) within the step's time. The code is -1 where there are no three digits."""
-        line = self._read_line()
+        line = yield from self._read_line()
         texts, size = [line[4:].strip()], len(line)
         while line[3:4] == b"-" and _code(line) >= 0:
-            line = self._read_line()
+            line = yield from self._read_line()
             texts.append(line[4:].strip())
             size += len(line)
             if size > _LONGEST_REPLY:
-                raise smtplib.SMTPServerDisconnected("the reply had no end")
+                raise ConnectionError("the reply had no end")
         return _code(line), b"\n".join(texts)
 
-    def all_well(self, answers: re.Pattern[bytes]) -> bool:
+    def all_well(self, answers: re.Pattern[bytes]) -> Course[bool]:
         """Waits for something to be said after our words; whether that is all of these answers, and no more."""
-        self._pending = self._receive()
+        self._pending = yield from self._receive()
         if not answers.fullmatch(self._pending):
             return False
         self._pending = b""
         return True
 
-    def _read_line(self) -> bytes:
+    def _read_line(self) -> Course[bytes]:
         """Up to the line feed. Of the last answer the digits count also where the rest was cut off: then it is decided."""
         while b"\n" not in self._pending:
-            received = self._receive()
+            received = yield from self._receive()
             if not received:
                 rest, self._pending = self._pending, b""
                 if rest and self.stage is Stage.DOT:
                     return rest
-                raise smtplib.SMTPServerDisconnected("the relay hung up")
+                raise ConnectionError("the relay hung up")
             self._pending += received
             if len(self._pending) > _LONGEST_REPLY:
-                raise smtplib.SMTPServerDisconnected("the reply had no end")
+                raise ConnectionError("the reply had no end")
         line, _, self._pending = self._pending.partition(b"\n")
         return line
 
-    def _receive(self) -> bytes:
-        received = self._over().receive(self._until)
+    def _receive(self) -> Course[bytes]:
+        received = yield from self._over().receive(self._until)
         self._used_at = time.monotonic()
         return received
 
@@ -330,49 +366,74 @@ class _Session(smtplib.SMTP):
         return left
 
     def _socket(self) -> socket.socket:
-        if self.sock is None:
-            raise smtplib.SMTPServerDisconnected("the connection is closed")
-        return self.sock
+        if self._sock is None:
+            raise ConnectionError("the connection is closed")
+        return self._sock
 
     def _over(self) -> Channel:
         if self._channel is None:
-            raise smtplib.SMTPServerDisconnected("the connection is closed")
+            raise ConnectionError("the connection is closed")
         return self._channel
 
     def close(self) -> None:
-        self._channel = None
-        super().close()
+        sock, self._sock, self._channel = self._sock, None, None
+        if sock is not None:
+            sock.close()
 
-    def _take(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self._channel = SecureChannel(sock) if isinstance(sock, ssl.SSLSocket) else Channel(sock)
-
-    def _start_tls(self, context: ssl.SSLContext) -> None:
-        if not self.has_extn("starttls"):
+    def _start_tls(self, context: ssl.SSLContext) -> Course[None]:
+        if "starttls" not in self.extensions:
             raise TemporaryFailure("connecting: the relay does not offer STARTTLS; nothing is sent in clear")
-        self.expect(2, self.docmd("STARTTLS"))
-        self._secure(context)
+        self.expect(2, (yield from self.ask("STARTTLS")))
+        if self._pending:
+            raise ConnectionError("the relay spoke out of turn")
+        yield from self._secure(context)
 
-    def _secure(self, context: ssl.SSLContext) -> None:
-        sock = self._socket()
-        sock.settimeout(self._left())
-        self._take(context.wrap_socket(sock, server_hostname=self._relay.host))
+    def _secure(self, context: ssl.SSLContext) -> Course[None]:
+        secure = context.wrap_socket(self._socket(), server_hostname=self._relay.host, do_handshake_on_connect=False)
+        self._sock, self._channel = secure, None
+        channel = SecureChannel(secure)
+        yield from channel.shake_hands(self._until)
+        self._channel = channel
 
-    def _log_in(self, username: str, password: str) -> None:
+    def _log_in(self, username: str, password: str) -> Course[None]:
         """PLAIN or LOGIN (RFC 4954): within TLS nothing is gained by more, and UTF-8 works in both."""
         self.enter(Stage.AUTH, self.times.command)
-        offered = self.esmtp_features.get("auth", "").upper().split()
+        offered = self.extensions.get("auth", "").upper().split()
         if "PLAIN" in offered:
-            self.expect(2, self.docmd("AUTH", "PLAIN " + _base64(f"\0{username}\0{password}")))
+            self.expect(2, (yield from self.ask("AUTH PLAIN " + _base64(f"\0{username}\0{password}"))))
         elif "LOGIN" in offered:
-            self.expect(3, self.docmd("AUTH", "LOGIN"))
-            self.expect(3, self.docmd(_base64(username)))
-            self.expect(2, self.docmd(_base64(password)))
+            self.expect(3, (yield from self.ask("AUTH LOGIN")))
+            self.expect(3, (yield from self.ask(_base64(username))))
+            self.expect(2, (yield from self.ask(_base64(password))))
         else:
             raise RelayFailure(f"AUTH: PLAIN or LOGIN is needed, the relay offers {' '.join(offered) or 'none'}")
 
 
-def _transact(session: _Session, message: Message) -> None:
+def _extensions(told: str) -> dict[str, str]:
+    """Keyword in lower case -> what follows it, from the answer to EHLO without its codes."""
+    found: dict[str, str] = {}
+    for line in told.split("\n")[1:]:
+        # Some relays repeat AUTH in the form that it had before it became a standard.
+        keyword, _, rest = (
+            line.replace("=", " ", 1).partition(" ") if line[:5].upper() == "AUTH=" else line.partition(" ")
+        )
+        found[keyword.lower()] = f"{found.get(keyword.lower(), '')} {rest}".strip()
+    return found
+
+
+@cache
+def _own_name() -> str:
+    """What this machine is called, or its address where it has no full name (RFC 5321 4.1.3)."""
+    name = socket.getfqdn()
+    if "." in name:
+        return name
+    try:
+        return f"[{socket.gethostbyname(socket.gethostname())}]"
+    except OSError:
+        return "[127.0.0.1]"
+
+
+def _transact(session: _Session, message: Message) -> Course[None]:
     """One message. Where the relay allows it, what needs no answer first goes out at once (RFC 2920)."""
     times = session.times
     sender, recipient = _path(message.sender), _path(message.recipient)
@@ -381,14 +442,15 @@ def _transact(session: _Session, message: Message) -> None:
     mail = _Step(Stage.MAIL, times.command, 2, f"MAIL FROM:<{sender}>{options}")
     rcpt = _Step(Stage.RCPT, times.command, 2, f"RCPT TO:<{recipient}>")
     if session.in_one_go:
-        _say(session, mail, rcpt, _Step(Stage.DOT, times.dot, 2, f"BDAT {len(message.data)} LAST"), text=message.data)
+        last = _Step(Stage.DOT, times.dot, 2, f"BDAT {len(message.data)} LAST")
+        yield from _say(session, mail, rcpt, last, text=message.data)
         session.in_transaction = False
         return
-    _say(session, mail, rcpt, _Step(Stage.DATA, times.data, 3, "DATA"))
+    yield from _say(session, mail, rcpt, _Step(Stage.DATA, times.data, 3, "DATA"))
     session.enter(Stage.DATA, times.block)
-    session.say(_transparent(message.data), b".\r\n")
+    yield from session.say(_transparent(message.data), b".\r\n")
     session.enter(Stage.DOT, times.dot)
-    reply = session.getreply()
+    reply = yield from session.reply()
     session.in_transaction = False
     session.expect(2, reply)
 
@@ -402,51 +464,53 @@ class _Step(NamedTuple):
     command: str
 
 
-def _say(session: _Session, *steps: _Step, text: bytes = b"") -> None:
+def _say(session: _Session, *steps: _Step, text: bytes = b"") -> Course[None]:
     """Says the steps in groups: all in one where the relay takes that, else each when the last one went well.
 
     `text` follows the last command at once. As soon as it has left, only a refusal is a proof that it was not taken.
     """
-    group = len(steps) if session.has_extn("pipelining") else 1
+    group = len(steps) if "pipelining" in session.extensions else 1
     for place, step in enumerate(steps):
         session.enter(step.stage, step.seconds)
         if place % group == 0:
-            session.say("".join([f"{each.command}\r\n" for each in steps[place : place + group]]).encode(), text)
+            commands = "".join([f"{each.command}\r\n" for each in steps[place : place + group]])
+            yield from session.say(commands.encode(), text)
             session.in_doubt = bool(text)
-            if group > 1 and session.all_well(_WELL[steps[-1].wanted]):
+            if group > 1 and (yield from session.all_well(_WELL[steps[-1].wanted])):
                 break
-        reply = session.getreply()
+        reply = yield from session.reply()
         if _is_refusal(reply[0]) and step.stage is Stage.RCPT and group > 1:
-            _hear_out(session)
+            yield from _hear_out(session)
         session.in_doubt = session.in_doubt and not 400 <= reply[0] <= 599
         session.expect(step.wanted, reply)
     session.in_doubt = False
 
 
-def _hear_out(session: _Session) -> None:
+def _hear_out(session: _Session) -> Course[None]:
     """The recipient's refusal counts, but the answer to what came after has to be heard, or we fall out of step.
 
     A relay that takes DATA without a recipient gets an empty message for nobody (RFC 2920 3.1).
     """
     try:
         session.enter(Stage.RCPT, session.times.data)
-        if session.getreply()[0] == 354:
-            session.send(".\r\n")
-            session.getreply()
+        reply = yield from session.reply()
+        if reply[0] == 354:
+            yield from session.say(b".\r\n")
+            yield from session.reply()
     except OSError:
         session.close()
 
 
 def _options(session: _Session, data: bytes, addresses: str) -> str:
     """What MAIL FROM has to ask for. Raises where the relay does not offer it: then nothing has been said yet."""
-    options = f" SIZE={len(data)}" if session.has_extn("size") else ""
+    options = f" SIZE={len(data)}" if "size" in session.extensions else ""
     plain = is_ascii(data)
     if not ((plain or data.partition(b"\r\n\r\n")[0].isascii()) and addresses.isascii()):
-        if not session.has_extn("smtputf8"):
+        if "smtputf8" not in session.extensions:
             raise PermanentFailure("the relay does not take addresses beyond ASCII", enhanced="5.6.7")
         options += " SMTPUTF8"
     if not plain:
-        if not session.has_extn("8bitmime"):
+        if "8bitmime" not in session.extensions:
             raise RelayFailure("the message has octets beyond ASCII, and the relay takes none", enhanced="5.6.3")
         options += " BODY=8BITMIME"
     return options
@@ -484,7 +548,7 @@ def _code(line: bytes) -> int:
 def _in_step(session: _Session, failure: TransportError) -> bool:
     """Whether the relay gave a whole refusal of this one transaction, and the next may follow on the connection."""
     after_mail = session.stage in {Stage.RCPT, Stage.DATA, Stage.DOT}
-    return after_mail and session.sock is not None and failure.code is not None and _is_refusal(failure.code)
+    return after_mail and session.is_open and failure.code is not None and _is_refusal(failure.code)
 
 
 def _is_refusal(code: int) -> bool:
@@ -515,6 +579,7 @@ def _connect(relay: Relay, seconds: float) -> socket.socket:
         return unix
     connection = socket.create_connection((relay.host, relay.port), timeout=seconds)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _AT_HAND)
     return connection
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event
 
 from newsletter.deliver import Clerk, Post, Sender
+from newsletter.engine.local import send_all
 from newsletter.engine.procrastinate import Pace, Work, run
 from newsletter.model import Claim, Mailing, Message
 from newsletter.store.database import Database, open_database
@@ -69,19 +70,10 @@ def _now() -> datetime:
 
 def send_due(post: Post, port: int, stop: Event) -> int:
     """Send until nothing is due, on one connection; how many ended."""
-    sender = Sender(
-        post,
-        Clerk(post, secrets.token_hex(8), _now),
-        Smtp(Relay(host="127.0.0.1", port=port, security="none", helo_name=f"worker-{os.getpid()}.example.org")),
-        _now,
-    )
-    ended = 0
-    try:
-        while not stop.is_set() and sender.send_next() is not None:
-            ended += 1
-    finally:
-        sender.close()
-    return ended
+    clerk = Clerk(post, secrets.token_hex(8), _now)
+    relay = Relay(host="127.0.0.1", port=port, security="none", helo_name=f"worker-{os.getpid()}.example.org")
+    counts = send_all(lambda _: Sender(post, clerk, Smtp(relay), _now), senders=1, stop=stop, told=lambda _: None)
+    return counts.total()
 
 
 def main(url: str, port: str, lease: str) -> None:

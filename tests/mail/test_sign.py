@@ -25,14 +25,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from dkim.canonicalization import Relaxed
 from dns_server import DnsServer
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from letters import make_message, make_note
 
 from newsletter.errors import ConfigError, MailError
+from newsletter.mail import sign
 from newsletter.mail.note import NoteKind
 from newsletter.mail.records import record_of
 from newsletter.mail.sign import Key, Signer, load_key, load_keys, make_key, relaxed_body, relaxed_value
+from newsletter.model.wire import Frame
 
 SEALED = (
     "From",
@@ -444,3 +446,36 @@ def test_help_does_not_wait_for_cryptography() -> None:
     program = "import sys, newsletter.cli; print('cryptography' in sys.modules, 'dns' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+_GAPPED = st.lists(
+    st.lists(st.sampled_from([b"\r\n", b"\r\n", b" ", b"\t", b"a", b"a b", b"  \r\n"]), max_size=6).map(b"".join),
+    min_size=1,
+    max_size=9,
+)
+
+
+@given(_GAPPED, st.sampled_from([b"A: b\r\n\r\n", b"A: b", b""]), st.sampled_from([b"", b"end\r\n", b"\r\n"]))
+@example([b"a\r\n", b" x ", b" \r\nb \r\n", b"", b"\r\n \r\n"], b"A: b\r\n\r\n", b"end\r\n")
+def test_of_a_merged_message_only_the_gaps_are_looked_at_and_the_hash_is_the_same(
+    pieces: list[bytes], head: bytes, end: bytes
+) -> None:
+    pieces = [*pieces, b""] if len(pieces) % 2 == 0 else pieces
+    fixed, values = pieces[::2], pieces[1::2]
+    frame = Frame([head + fixed[0], *fixed[1:-1], fixed[-1] + end] if len(fixed) > 1 else [head + fixed[0] + end])
+    data = frame.fill(values)
+    start = data.find(b"\r\n\r\n") + 4
+    if start < 4:
+        return
+    wanted = hashlib.sha256(_by_the_book(data[start:])).digest()
+    assert sign._body_hash(data, start) == wanted == sign._body_hash(bytes(data), start)
+
+
+def test_a_mailing_is_known_by_its_frame() -> None:
+    frame = Frame([b"To: ", b"\r\n\r\nHello  ", b",\r\nyou \r\n", b"\r\nend\r\n\r\n"])
+    values = [b"ann@example.org", b" Ann", b"x  y "]
+    data = frame.fill(values)
+    known = sign._Known.of(frame)
+    assert known is not None
+    assert known.start(values) == data.find(b"\r\n\r\n") + 4
+    assert known.hash(values) == hashlib.sha256(b"Hello Ann,\r\nyou\r\nx y\r\nend\r\n").digest()

@@ -14,9 +14,12 @@ from sqlalchemy import select
 from store_builders import LEASE, NOW, WEEK, key_of, make_planned, post
 
 import newsletter
-from newsletter.model import Claim, DeliveryState, Outcome, Subscriber, Terms
+from newsletter.model import Claim, DeliveryState, Outcome, Pause, Settled, Subscriber, Terms, scopes_of
+from newsletter.store import deliveries
+from newsletter.store.control import Control
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
+from newsletter.store.pauses import Pauses
 from newsletter.store.persons import Persons
 from newsletter.store.schema import delivery as table
 from newsletter.store.subscribers import Subscribers
@@ -195,6 +198,86 @@ class TestRecheck:
         row = _row(database, claim.delivery_id)
         assert (row["state"], row["ambiguous"], row["owner"]) == ("suppressed", True, None)
         assert _kinds(ledger, claim.delivery_id) == ["claimed", "lease-expired", "not-subscribed"]
+
+
+class TestReadAhead:
+    """What was read ahead is worth nothing as soon as somebody else has written, or a moment has passed."""
+
+    PEOPLE = ("a@example.org", "b@example.org", "c@example.org")
+
+    def test_who_leaves_after_the_first_claim_gets_nothing(self, ledger: Deliveries, database: Database) -> None:
+        post(database, make_article(), self.PEOPLE)
+        people = Subscribers(database)
+        _claim(ledger)
+        people.unsubscribe("id-of-b", "weekly", NOW)
+        people.suppress(key_of("c@example.org"), "bounced", NOW)
+        assert ledger.claim(_terms("one"), NOW) is None
+        assert ledger.counts() == {"weekly": {"sending": 1, "suppressed": 2}}
+
+    @pytest.mark.parametrize("scope", ["all", *scopes_of("weekly", "2026-W47"), "domain/example.org"])
+    def test_a_pause_holds_at_once(self, ledger: Deliveries, database: Database, scope: str) -> None:
+        post(database, make_article(), self.PEOPLE)
+        _claim(ledger)
+        Pauses(database).add(Pause(scope=scope, reason="told", at=NOW, until=NOW + MINUTE))
+        assert ledger.claim(_terms("one"), NOW) is None
+
+    def test_what_is_cancelled_is_not_claimed(self, ledger: Deliveries, database: Database) -> None:
+        post(database, make_article(), self.PEOPLE)
+        _claim(ledger)
+        assert Control(database).cancel("weekly", "2026-W47", NOW) == 2
+        assert ledger.claim(_terms("one"), NOW) is None
+
+    def test_what_another_ledger_claims_is_not_claimed_again(self, ledger: Deliveries, database: Database) -> None:
+        post(database, make_article(), self.PEOPLE)
+        other = Deliveries(database)
+        taken = [_claim(each).subscriber.address for each in (ledger, other, ledger)]
+        assert sorted(taken) == sorted(self.PEOPLE)
+
+    def test_another_process_is_seen_too(self, ledger: Deliveries, database: Database, url: str) -> None:
+        post(database, make_article(), self.PEOPLE)
+        _claim(ledger)
+        elsewhere = open_database(url)
+        Subscribers(elsewhere).unsubscribe("id-of-b", "weekly", NOW)
+        elsewhere.close()
+        _claim(ledger)
+        assert ledger.claim(_terms("one"), NOW) is None
+
+    def test_hours_that_end_hold_at_once(self, ledger: Deliveries, database: Database) -> None:
+        post(database, make_article(), self.PEOPLE)
+        _claim(ledger)
+        terms = replace(_terms("one"), closed=frozenset(scopes_of("weekly", "")[:1]))
+        assert ledger.claim(terms, NOW) is None
+        assert ledger.claim(_terms("one"), NOW) is not None
+
+    def test_what_has_come_meanwhile_goes_first(self, ledger: Deliveries, database: Database) -> None:
+        post(database, make_article(), self.PEOPLE)
+        first = _claim(ledger)
+        later = Outcome(state=DeliveryState.DEFERRED, kind="deferred", next_at=NOW + MINUTE)
+        assert ledger.finish(first, later, NOW)
+        second = _claim(ledger, NOW + MINUTE)
+        assert second.delivery_id == first.delivery_id
+
+    def test_a_transaction_that_is_broken_off_takes_nothing_with_it(
+        self, ledger: Deliveries, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        post(database, make_article(), self.PEOPLE)
+        _claim(ledger)
+        with monkeypatch.context() as broken:
+            broken.setattr(deliveries, "_note_all", lambda *_: 1 // 0)
+            with pytest.raises(ZeroDivisionError):
+                ledger.claim(_terms("one"), NOW)
+        assert len({_claim(ledger).delivery_id, _claim(ledger).delivery_id}) == 2
+        assert ledger.counts() == {"weekly": {"sending": 3}}
+
+    def test_many_at_once_and_one_by_one_come_to_the_same(self, ledger: Deliveries, database: Database) -> None:
+        people = [f"reader{number}@example.org" for number in range(700)]
+        post(database, make_article(), people)
+        claims = list(ledger.exchange((), 3, _terms("one"), NOW).claims)
+        while claims[-1:] and (
+            more := ledger.exchange((Settled(claim=claims[-1], outcome=SENT),), 7, _terms("one"), NOW).claims
+        ):
+            claims += more
+        assert sorted(claim.subscriber.address for claim in claims) == sorted(people)
 
 
 class TestFinish:

@@ -173,7 +173,7 @@ def test_every_module_has_one_class_with_the_methods_of_a_transport(name: str) -
         if member.__module__ == module.__name__ and hasattr(member, "send") and not member.__name__.startswith("_")
     ]
     assert len(found) == 1
-    for method in ("send", "close"):
+    for method in ("send", "close", "sending", "closing"):
         wanted = inspect.signature(getattr(Transport, method))
         assert inspect.signature(getattr(found[0], method)) == wanted
 

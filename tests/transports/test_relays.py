@@ -29,7 +29,7 @@ from newsletter.pacing import Circuit, Limit, Pace, WarmUp, rate_at
 from newsletter.store.database import open_database
 from newsletter.store.paces import Paces
 from newsletter.transports import relays
-from newsletter.transports.base import Transport
+from newsletter.transports.base import Standing, Transport
 from newsletter.transports.relays import HEAD_START, RelayBoard, Relays, Route, Slot
 from newsletter.transports.smtp import Relay, Smtp, Timeouts
 
@@ -80,7 +80,7 @@ class _Clock:
 
 
 @dataclass
-class _Fake:
+class _Fake(Standing):
     """A transport that does as it is told; for what no server can be made to do."""
 
     deed: Callable[[], None] = lambda: None
@@ -89,9 +89,6 @@ class _Fake:
     def send(self, message: Message) -> None:
         self.deed()
         self.sent += 1
-
-    def close(self) -> None:
-        pass
 
 
 def _smtp(server: FaultServer, dot: float = 0.3) -> Callable[[], Smtp]:

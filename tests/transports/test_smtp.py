@@ -27,6 +27,7 @@ from newsletter.errors import (
 )
 from newsletter.model import Message
 from newsletter.transports.smtp import Relay, Smtp, Timeouts, _Session
+from newsletter.waits import run
 
 _DATA = (
     b"From: digest@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: Hello\r\n\r\n"
@@ -439,7 +440,7 @@ def test_a_kept_connection_that_falls_silent_uses_up_the_deadline_and_no_more() 
 def test_a_session_without_a_connection_says_so() -> None:
     session = _Session(Relay(host="127.0.0.1", port=25, helo_name="client.example.org"), time.monotonic() + 5)
     with pytest.raises(OSError, match="closed"):
-        session.docmd("NOOP")
+        run(session.ask("NOOP"))
 
 
 def test_nobody_there_is_a_temporary_failure() -> None:

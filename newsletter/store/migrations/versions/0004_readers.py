@@ -26,6 +26,10 @@ def upgrade() -> None:
     _index_subscriptions("newsletter_state", "newsletter_state_subscriber_id", ["newsletter", "state", "subscriber_id"])
     op.add_column("delivery", sa.Column("choice_id", sa.BigInteger()))
     op.add_column("delivery", sa.Column("reason", sa.String()))
+    for name in ("state_next_at", "domain_state"):
+        op.drop_index(f"ix_delivery_{name}", table_name="delivery")
+    due = sa.text("state = 'sending' OR state = 'deferred'")
+    op.create_index("ix_delivery_due", "delivery", ["state", "next_at"], sqlite_where=due, postgresql_where=due)
     _remake_mailing((sa.Column("form", WORD, server_default="", nullable=False),))
     op.create_table(
         "choice",
@@ -142,6 +146,9 @@ def downgrade() -> None:
     for table in ("allowance", "note", "asked", "confirmation", "request", "choice"):
         op.drop_table(table)
     _remake_mailing(())
+    op.drop_index("ix_delivery_due", table_name="delivery")
+    op.create_index("ix_delivery_domain_state", "delivery", ["domain", "state"])
+    op.create_index("ix_delivery_state_next_at", "delivery", ["state", "next_at"])
     for column in ("reason", "choice_id"):
         op.drop_column("delivery", column)
     _index_subscriptions("newsletter_state_subscriber_id", "newsletter_state", ["newsletter", "state"])
