@@ -52,8 +52,6 @@ DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after 
 #: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more. Nothing else is the recipient's doing.
 DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
-_MAILINGS = 8  #: how many are kept at hand
-
 
 class Ledger(Protocol):
     def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange: ...
