@@ -58,7 +58,7 @@ class Ledger(Protocol):
 
 
 class Mailings(Protocol):
-    def mailing(self, digest_id: int, form: str) -> Mailing: ...
+    def mailing(self, digest_id: int, form: str = "") -> Mailing: ...
     def close_finished(self) -> int: ...
 
 
@@ -85,8 +85,9 @@ class Transport(Protocol):
 class Post:
     """What delivering needs: the ledger, the mailings, and how a claim becomes a message.
 
-    `sign` gives a message its signatures; None: nothing is signed. `hold`: what may have been sent waits for an operator instead of being sent again. `closed`: the scopes of newsletters
-    that are outside of their hours at a moment.
+    `sign` gives a message its signatures; None: nothing is signed. `hold`: what may have been sent waits for an operator
+    instead of being sent again. `closed`: the scopes of newsletters that are outside of their hours at a moment. `resting`:
+    as in Terms.
     """
 
     ledger: Ledger
@@ -101,6 +102,7 @@ class Post:
     max_age: timedelta
     hold: bool = False
     closed: Callable[[datetime], frozenset[str]] = lambda _: frozenset()
+    resting: Callable[[str, str, datetime], bool] = lambda *_: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,9 @@ class Clerk:
     def __init__(self, post: Post, owner: str, clock: Callable[[], datetime]) -> None:
         self._ledger = post.ledger
         self._mailings = post.mailings
-        self._terms = Terms(owner=owner, lease=post.lease, address_key=post.address_key, hold=post.hold)
+        self._terms = Terms(
+            owner=owner, lease=post.lease, address_key=post.address_key, hold=post.hold, resting=post.resting
+        )
         self._closed = post.closed
         self._clock = clock
         self._at_hand: dict[tuple[int, str], Mailing] = {}
@@ -215,7 +219,7 @@ class Sender:
     def _attempt(self, claim: Claim) -> Course[NewsletterError | None]:
         post = self._post
         try:
-            message = post.merge(self._clerk.mailing(claim.digest_id, claim.form), claim)
+            message = post.merge(self._clerk.mailing(claim.digest_id, claim.choice.form), claim)
             if post.sign is not None:
                 message = yield from post.sign(message)
             yield from self._transport.sending(message)

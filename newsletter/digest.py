@@ -61,7 +61,7 @@ def selected(newsletter: Newsletter, article: Article) -> bool:
     credibility = article.summary.credibility
     if credibility is None:
         return not newsletter.require_rating
-    return newsletter.min_credibility is None or credibility.of_five >= newsletter.min_credibility
+    return newsletter.min_credibility is None or _of_five(credibility) >= newsletter.min_credibility
 
 
 def choose(newsletter: Newsletter, planned: PlannedDigest, candidates: Iterable[Article]) -> tuple[Placed, ...]:
@@ -75,7 +75,18 @@ def choose(newsletter: Newsletter, planned: PlannedDigest, candidates: Iterable[
     taken = [
         article for article in candidates if selected(newsletter, article) and _in_time(newsletter, planned, article)
     ]
-    ranked = sorted(taken, key=lambda article: _rank(newsletter, article))
+    return _ordered(newsletter, planned, taken)
+
+
+def gather(
+    newsletter: Newsletter, planned: PlannedDigest, articles: Iterable[Article], notices: Iterable[NoticeItem]
+) -> Digest:
+    """Several digests told as one: what they carry, in the order of a digest of that whole window."""
+    return arrange(newsletter, planned, _ordered(newsletter, planned, articles), notices)
+
+
+def _ordered(newsletter: Newsletter, planned: PlannedDigest, articles: Iterable[Article]) -> tuple[Placed, ...]:
+    ranked = sorted(articles, key=lambda article: _rank(newsletter, article))
     ordered = _diverse(ranked, most=min(_DIVERSE_ITEMS, newsletter.full_items))
     return tuple(
         Placed(article=article, place=_place(newsletter, planned, article, position))
@@ -126,12 +137,16 @@ def _rank(newsletter: Newsletter, article: Article) -> _Rank:
 def _tier(credibility: Rating | None) -> int:
     if credibility is None:
         return 2
-    value = credibility.of_five
+    value = _of_five(credibility)
     return 0 if value >= _GOOD else 1 if value >= _FAIR else 3
 
 
 def _interest(interest: Rating | None) -> float:
-    return _MIDDLE if interest is None else interest.of_five
+    return _MIDDLE if interest is None else _of_five(interest)
+
+
+def _of_five(rating: Rating) -> float:
+    return rating.value * 5 / rating.scale
 
 
 def _close_to(audience: Audience, article: Article) -> bool:

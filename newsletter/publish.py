@@ -7,45 +7,32 @@ so there is no half of one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from newsletter.digest import arrange, choose, compose
+from newsletter.digest import compose, gather
 from newsletter.errors import MailError, TemplateError
 from newsletter.model import (
+    USUAL,
     Article,
     Audience,
-    Cadence,
+    Choice,
     Digest,
     DigestRecord,
-    MailedDigest,
     Mailing,
     NewDelivery,
     NewDigest,
     Newsletter,
     NoticeItem,
-    Placed,
     PlannedDigest,
     Preferences,
     Reader,
 )
 from newsletter.periods import placed_in_time, plan
-from newsletter.portions import (
-    PAUSED,
-    Form,
-    Portion,
-    Turn,
-    changed,
-    form_of,
-    hour,
-    pausing,
-    portion,
-    slower,
-    start,
-    turn,
-)
+from newsletter.store.preferences import loads
+from newsletter.wishes import BEGINNING, Contents, Decision, Form, Issue, Term, Turn, Wanted, forms_wanted
 
 
 class ArticleStore(Protocol):
@@ -57,38 +44,35 @@ class ArticleStore(Protocol):
 
 class DigestStore(Protocol):
     def record(self, newsletter: str) -> tuple[DigestRecord, ...]: ...
-    def mailed(self, newsletter: str) -> tuple[MailedDigest, ...]: ...
-    def named(self, newsletter: str, periods: Collection[str]) -> Sequence[Recorded]: ...
+    def issues(self, newsletter: str) -> tuple[Issue, ...]: ...
+    def contents(self, newsletter: str, periods: Collection[str]) -> Mapping[str, Contents]: ...
+    def served(self, newsletter: str, since: Mapping[str, datetime]) -> Mapping[str, datetime]: ...
     def add(self, chain: Sequence[NewDigest], now: datetime) -> Sequence[Added] | None: ...
 
 
 class Added(Protocol):
-    """A digest that was written down, and to how many people it goes."""
+    """A digest that was written down, to how many people it goes, and how many want nothing of it."""
 
     @property
     def deliveries(self) -> int: ...
-
-
-class Recorded(Protocol):
-    """A digest of the record, with its articles as they are now."""
-
     @property
-    def planned(self) -> PlannedDigest: ...
-    @property
-    def placed(self) -> Sequence[Placed]: ...
-    @property
-    def notices(self) -> Sequence[NoticeItem]: ...
+    def skipped(self) -> int: ...
 
 
 class Recipients(Protocol):
+    """Whose subscription is confirmed: what they wish for as far as forms hang on it, who changed how often they get mail,
+    and everybody.
+    """
+
+    def wishes(self, newsletter: str) -> Collection[Preferences]: ...
+    def changed(self, newsletter: str, after: datetime, *, own_cadence: bool) -> Collection[Reader]: ...
     def readers(self, newsletter: str) -> Iterable[Reader]: ...
-    def served(self, subscriber_id: str, newsletter: str) -> datetime | None: ...
 
 
 class Compile(Protocol):
-    """Makes the email of a digest, for another audience and in another language where these are given."""
+    """Makes the email of a digest for these audiences, its newsletter's own always; None is the site's language."""
 
-    def __call__(self, digest: Digest, *, audience: Audience | None = None, language: str | None = None) -> Mailing: ...
+    def __call__(self, digest: Digest, audiences: Collection[Audience], language: str | None, /) -> Mailing: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +91,7 @@ class Published:
     articles: int
     notices: int
     deliveries: int
+    skipped: int = 0  #: people who want nothing of it
     warnings: tuple[str, ...] = ()  #: about its email, which goes out all the same
 
 
@@ -120,14 +105,17 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """What publishing needs: the stores, and the two functions that make mail of a digest."""
+    """What publishing needs: the stores, and the functions that make mail of a digest.
+
+    `spoken` gives, for the language that a reader wants, the one that a mailing is made in: None is the site's.
+    """
 
     articles: ArticleStore
     digests: DigestStore
     recipients: Recipients
     compile_mailing: Compile
-    language: str  #: that of most people's email
     message_id: Callable[[str, str, str], str]  #: (newsletter, period, subscriber) -> Message-ID
+    spoken: Callable[[str], str | None] = lambda language: language
 
 
 def due(newsletter: Newsletter, press: Press, now: datetime) -> tuple[PlannedDigest, ...]:
@@ -191,158 +179,221 @@ def publish(newsletter: Newsletter, press: Press, now: datetime) -> tuple[Publis
     ready: list[NewDigest] = []
     refused: list[Refused] = []
     drafts = compose_due(newsletter, press, now)
-    for number, draft in enumerate(drafts):
+    chain = _Chain(newsletter, press, now) if any(draft.digest.planned.mailed for draft in drafts) else None
+    for draft in drafts:
         try:
-            ready.append(_prepare(draft, [each.digest for each in drafts[:number]], press, now))
+            ready.append(_prepare(draft, chain))
         except (MailError, TemplateError) as error:
             refused.append(Refused(planned=draft.digest.planned, message=error.message))
             break
-    try:
-        added = press.digests.add(ready, now) if ready else ()
-    except _FormRefusedError as error:  # found while deliveries were written down; all of that is rolled back
-        ready = ready[: [one.digest.planned for one in ready].index(error.refused.planned)]
-        refused = [error.refused]
-        added = press.digests.add(ready, now) if ready else ()
+    added = press.digests.add(ready, now) if ready else ()
     if added is None:
         return ()
     return (*map(_published, ready, added), *refused)
 
 
-def _prepare(draft: Draft, earlier: Sequence[Digest], press: Press, now: datetime) -> NewDigest:
-    """`earlier` are the digests that will be recorded in the same transaction before this one."""
+def _prepare(draft: Draft, chain: _Chain | None) -> NewDigest:
     digest = draft.digest
-    if digest.empty or not digest.planned.mailed:
+    if chain is None or not digest.planned.mailed:
         return NewDigest(digest=digest, settled=draft.settled)
-    mailing = press.compile_mailing(digest)
-    shares = _Shares(digest, earlier, press, now)
-    return NewDigest(digest=digest, settled=draft.settled, mailing=mailing, deliveries=shares, forms=shares.forms)
+    round_ = chain.next(digest)
+    mailings = round_.compile()
+    return NewDigest(
+        digest=digest,
+        settled=draft.settled,
+        mailing=mailings.pop("", None),
+        forms=mailings,
+        deliveries=round_.deliveries(),
+    )
 
 
 def _published(new: NewDigest, added: Added) -> Published:
     digest = new.digest
-    mailings = () if new.mailing is None else (new.mailing, *new.forms.values())
     return Published(
         planned=digest.planned,
         articles=len(digest.placed),
         notices=len(digest.notices),
         deliveries=added.deliveries,
-        warnings=tuple(dict.fromkeys(warning for mailing in mailings for warning in mailing.warnings)),
+        skipped=added.skipped,
+        warnings=tuple(warning for each in (new.mailing, *new.forms.values()) if each for warning in each.warnings),
     )
 
 
-class _FormRefusedError(Exception):
-    """A form that somebody wants of a digest must not go out, so the digest does not."""
-
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(refused.message)
-        self.refused = refused
+# -- readers ----------------------------------------------------------------------------------------------------------
 
 
-class _Shares:
-    """What everybody gets of one digest, a delivery at a time; can be gone through again.
+class _Chain:
+    """The mailed digests of a newsletter, those that are about to be recorded too, and what they carry where it is asked."""
 
-    `forms` are made when somebody first needs them. Those who want the same share one portion.
-    """
+    def __init__(self, newsletter: Newsletter, press: Press, now: datetime) -> None:
+        self.newsletter = newsletter
+        self.press = press
+        self.now = now
+        self._issues = list(press.digests.issues(newsletter.slug))
+        self._contents: dict[str, Contents] = {}
 
-    def __init__(self, digest: Digest, earlier: Sequence[Digest], press: Press, now: datetime) -> None:
-        self.forms: dict[str, Mailing] = {}
-        self._digest, self._press, self._now = digest, press, now
-        self._newsletter = digest.newsletter
-        self._earlier = [one for one in earlier if one.planned.mailed and not one.empty]
-        self._before = [*press.digests.mailed(self._newsletter.slug), *(_mailed(one, now) for one in self._earlier)]
-        self._turns: dict[Cadence | None, Turn] = {}
-        self._whole: dict[tuple[Cadence | None, datetime | None], Digest] = {}
-        self._ends: dict[str, datetime] = {placed.article.id: digest.planned.window_end for placed in digest.placed}
-        self._portions: dict[tuple[Preferences, datetime | None], Portion] = {}
+    def next(self, digest: Digest) -> _Round:
+        """One more, and who gets what of it."""
+        planned = digest.planned
+        articles = tuple(placed.article for placed in digest.placed)
+        self._contents[planned.period] = Contents(articles=articles, notices=digest.notices)
+        self._issues.append(
+            Issue(period=planned.period, window_start=planned.window_start, window_end=planned.window_end)
+        )
+        turn = Turn(
+            self.newsletter,
+            tuple(self._issues),
+            self._contents,
+            due_at=planned.due_at,
+            now=self.now,
+            spoken=self.press.spoken,
+        )
+        return _Round(digest, turn, self)
 
-    def __iter__(self) -> Iterator[NewDelivery]:
-        slug, period = self._newsletter.slug, self._digest.planned.period
-        for reader in self._press.recipients.readers(slug):
-            share = self._share(reader)
-            if share is not None:
+    def load(self, issues: Iterable[Issue]) -> None:
+        """Read what recorded ones carry, as it is now."""
+        wanted = [issue.period for issue in issues if issue.period not in self._contents]
+        if wanted:
+            self._contents.update(self.press.digests.contents(self.newsletter.slug, wanted))
+
+    def told(self, issues: Iterable[Issue]) -> Iterator[tuple[Issue, Contents]]:
+        return ((issue, self._contents[issue.period]) for issue in issues)
+
+
+@dataclass(slots=True)
+class _Wish:
+    """What a text of preferences says. `usual` is where those begin who named no cadence, wherever they came in."""
+
+    preferences: Preferences
+    term: Term
+    usual: datetime | None
+
+
+_WISHES_KEPT = 20_000  #: decisions and texts at hand; a million people have a few thousand
+
+
+class _Round:
+    """One digest and its readers: first the forms that somebody needs, then what each gets."""
+
+    def __init__(self, digest: Digest, turn: Turn, chain: _Chain) -> None:
+        self._digest = digest
+        self._turn = turn
+        self._chain = chain
+        self._slug = digest.newsletter.slug
+        self._wishes: dict[str | None, _Wish] = {}
+        self._decided: dict[tuple[str | None, datetime], Decision | None] = {}
+        self._doubtful = self._in_doubt()
+
+    def compile(self) -> dict[str, Mailing]:
+        """Every form that is needed and is not empty. Raises MailError and TemplateError where one must not go out."""
+        turn, mailings, forms = self._turn, {}, {}
+        for wanted in self._forms_wanted():
+            digest = self._told(wanted)
+            if not digest.empty:
+                form = Choice(cadence=wanted.cadence, language=wanted.language).form
+                mailings[form] = self._chain.press.compile_mailing(digest, wanted.audiences, wanted.language)
+                forms[wanted.cadence, wanted.language] = _form_of(digest, wanted)
+        turn.forms = forms
+        return mailings
+
+    def deliveries(self) -> Iterator[NewDelivery]:
+        """One for everybody who is served now, by subscriber id; only once everything is compiled."""
+        press, period = self._chain.press, self._digest.planned.period
+        if not self._turn.forms:
+            return
+        for reader in press.recipients.readers(self._slug):
+            decision = self._decision(reader)
+            if decision is not None:
                 yield NewDelivery(
-                    subscriber_id=reader.id,
-                    message_id=self._press.message_id(slug, period, reader.id),
+                    subscriber_id=reader.subscriber_id,
+                    message_id=press.message_id(self._slug, period, reader.subscriber_id),
                     domain=reader.domain,
-                    form=share.form,
-                    choice=share.choice,
-                    next_at=share.next_at,
-                    skipped=share.skipped,
+                    choice=decision.choice,
+                    next_at=decision.at,
+                    skipped=decision.skipped,
                 )
 
-    def _share(self, reader: Reader) -> Portion | None:
-        """What one person gets; None where it is not their turn."""
-        cadence = slower(self._newsletter.cadence, reader.preferences.cadence)
-        if cadence not in self._turns:
-            self._turns[cadence] = turn(self._newsletter, self._digest.planned, self._before, cadence)
-        now_theirs = self._turns[cadence]
-        if not now_theirs.due:
-            return None
-        asked = changed(reader, now_theirs)
-        served = self._press.recipients.served(reader.id, self._newsletter.slug) if asked else None
-        key = reader.preferences, start(reader, now_theirs, served)
-        if key not in self._portions:
-            if len(self._portions) >= _PORTIONS_KEPT:
-                self._portions.clear()
-            self._portions[key] = self._portion(*key, now_theirs)
-        return self._portions[key]
+    def _decision(self, reader: Reader) -> Decision | None:
+        text = reader.preferences
+        wish = self._wishes.get(text) or self._wish(text)
+        start = wish.usual if reader.changed_at is None else None
+        if start is None:
+            start = self._start(reader, wish)
+            if start is None:
+                return None
+        key = (text, start)
+        if key not in self._decided:
+            if len(self._decided) >= _WISHES_KEPT:
+                self._decided.clear()
+            self._decided[key] = self._turn.decide(wish.preferences, start)
+        return self._decided[key]
 
-    def _portion(self, preferences: Preferences, begin: datetime | None, theirs: Turn) -> Portion:
-        if pausing(preferences, self._newsletter.zone, self._now):
-            return Portion(skipped=PAUSED)
-        form = form_of(preferences, self._newsletter, theirs, begin, self._press.language)
-        whole = self._carried(form, theirs)
-        articles = [placed.article for placed in whole.placed]
-        owed = [article for article in articles if begin is None or self._ends[article.id] > begin]
-        share = portion(form, preferences, owed, articles, notices=bool(whole.notices))
-        if share.skipped:
-            return share
-        self._make(form, whole)
-        at = hour(preferences, self._newsletter, self._digest.planned.due_at)
-        return replace(share, next_at=None if at is None or at <= self._now else at)
+    def _start(self, reader: Reader, wish: _Wish) -> datetime | None:
+        """From where on a reader is owed. None for who changed their mind while this was planned: the next digest, which
+        will ask the ledger, brings them this one too.
+        """
+        if not wish.term.doubtful(reader.changed_at, own_wish=wish.preferences.cadence is not None):
+            return self._turn.usual_start(wish.preferences, reader.since)
+        return self._doubtful.get(reader.subscriber_id, (None, None))[1]
 
-    def _make(self, form: Form, whole: Digest) -> None:
-        if not form.name or form.name in self.forms:
-            return
-        try:
-            mailing = self._press.compile_mailing(whole, audience=form.audience, language=form.language)
-        except (MailError, TemplateError) as error:
-            raise _FormRefusedError(Refused(planned=self._digest.planned, message=error.message)) from error
-        self.forms[form.name] = mailing
+    def _wish(self, text: str | None) -> _Wish:
+        if len(self._wishes) >= _WISHES_KEPT:
+            self._wishes.clear()
+        preferences = loads(text)
+        usual = self._turn.usual_start(preferences) if preferences.cadence is None else None
+        wish = self._wishes[text] = _Wish(preferences, self._turn.term(preferences), usual)
+        return wish
 
-    def _carried(self, form: Form, theirs: Turn) -> Digest:
-        """The digest of a form: this one, or one over all that were mailed after its start."""
-        if form.cadence is None and form.start is None:
-            return self._digest
-        key = form.cadence, form.start
-        if key not in self._whole:
-            self._whole[key] = self._gathered(form, theirs.start if form.start is None else form.start)
-        return self._whole[key]
+    def _in_doubt(self) -> dict[str, tuple[Preferences, datetime]]:
+        """Who may have been served otherwise than their wishes of now say, and from where on the ledger says they are owed."""
+        terms = [term for term in self._turn.terms.values() if term.serves and term.doubt is not None]
+        if not terms:
+            return {}
+        press, found = self._chain.press, {}
+        after, all_slow = min(term.doubt for term in terms if term.doubt), not all(term.steady for term in terms)
+        for reader in press.recipients.changed(self._slug, after, own_cadence=all_slow):
+            wish = self._wish(reader.preferences)
+            own = wish.preferences.cadence is not None
+            if wish.term.serves and wish.term.doubtful(reader.changed_at, own_wish=own):
+                found[reader.subscriber_id] = (wish.preferences, reader.since)
+        served = press.digests.served(self._slug, {one: since for one, (_, since) in found.items()})
+        return {
+            one: (preferences, max(since, served.get(one, BEGINNING))) for one, (preferences, since) in found.items()
+        }
 
-    def _gathered(self, form: Form, begin: datetime | None) -> Digest:
-        slug, own = self._newsletter.slug, {one.planned.period for one in self._earlier}
-        past = [one.period for one in self._before if begin is None or one.window_end > begin]
-        recorded = self._press.digests.named(slug, [period for period in past if period not in own])
-        theirs: list[Digest | Recorded] = [*recorded, *(one for one in self._earlier if one.planned.period in past)]
-        theirs.append(self._digest)
-        for one in theirs:
-            self._ends.update({placed.article.id: one.planned.window_end for placed in one.placed})
-        newsletter = replace(self._newsletter, cadence=form.cadence or self._newsletter.cadence)
+    def _forms_wanted(self) -> tuple[Wanted, ...]:
+        told = self._chain.press.recipients.wishes(self._slug)
+        wishes = [preferences for preferences in told if self._turn.term(preferences).serves]
+        usual = [(preferences, self._turn.usual_start(preferences)) for preferences in (USUAL, *wishes)]
+        readers = [*dict.fromkeys(usual), *dict.fromkeys(self._doubtful.values())]
+        self._chain.load(self._turn.issues(min(start for _, start in readers)))
+        return forms_wanted(self._turn, readers)
+
+    def _told(self, wanted: Wanted) -> Digest:
+        """The digest itself, or all that it and those before it carry as one, under the address of the newest of them."""
+        digest, turn = self._digest, self._turn
+        if wanted.cadence is None:
+            return digest
+        issues = turn.issues(wanted.start)
+        self._chain.load(issues)  # a form may reach back farther than anybody is owed
+        told = list(self._chain.told(issues))
+        carrying = [issue for issue, contents in told if contents.articles or contents.notices]
         planned = replace(
-            self._digest.planned, window_start=theirs[0].planned.window_start, catch_up=form.start is not None
+            digest.planned,
+            period=carrying[-1].period if carrying else digest.planned.period,
+            window_start=told[0][0].window_start,
+            catch_up=digest.planned.catch_up or wanted.wide,
         )
-        articles = {placed.article.id: placed.article for one in theirs for placed in one.placed}
-        notices = {item.notice.id: item for one in theirs for item in one.notices}
-        return arrange(newsletter, planned, choose(newsletter, planned, articles.values()), notices.values())
+        notices = tuple(item for _, contents in told for item in contents.notices)
+        newsletter = replace(digest.newsletter, cadence=wanted.cadence)
+        return gather(newsletter, planned, tuple(turn.articles(wanted.start)), notices)
 
 
-_PORTIONS_KEPT = 50_000
-
-
-def _mailed(digest: Digest, now: datetime) -> MailedDigest:
-    planned = digest.planned
-    return MailedDigest(
-        period=planned.period, window_start=planned.window_start, window_end=planned.window_end, created_at=now
+def _form_of(digest: Digest, wanted: Wanted) -> Form:
+    return Form(
+        articles=frozenset(placed.article.id for placed in digest.placed),
+        notices=bool(digest.notices),
+        audiences=wanted.audiences | {digest.newsletter.audience},
     )
 
 

@@ -41,6 +41,7 @@ class Ticker:
         self._survive("ingest", self._ingest)
         self._survive("publish", self._publish)
         self._survive("bounces", self._take_in)
+        self._survive("forget", self._forget)
 
     def write(self) -> None:
         """Answer who has signed up, and send the notes that wait."""
@@ -95,6 +96,11 @@ class Ticker:
             _log.info("came-back", **counts, for_a_person=tally.for_a_person)
         for domain, number in tally.domains.items():
             _log.warning("domain-complains", domain=domain, number=number)
+
+    def _forget(self) -> None:
+        events = self._app.delivery.forget(clock.now())
+        if events:
+            _log.info("forgotten", events=events)
 
     def _answer(self) -> None:
         counts = self._app.readers.answer(clock.now())

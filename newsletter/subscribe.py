@@ -49,6 +49,7 @@ BY_PREFERENCES = "preferences"  #: the source of a consent that was given on the
 #: One mailbox (RFC 5321 4.1.2, without quoted local parts, which hardly anybody has and many programs get wrong).
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>,;:\"()\[\]\\\x00-\x20\x7f-\x9f]{1,253}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _LONGEST_NAME = 200
 _DOTS_MEAN_NOTHING = frozenset({"gmail.com", "googlemail.com"})
 _SPEED = (Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
@@ -117,7 +118,7 @@ def new_request(
     if problems:
         raise FormError(problems)
     return Request(
-        id=secrets.token_hex(16), address=address, newsletters=wanted, preferences=preferences, consent=consent
+        id=secrets.token_hex(16), address=address, newsletters=wanted, preferences=_tagged(preferences), consent=consent
     )
 
 
@@ -158,10 +159,16 @@ def confirmed(request: Request, newsletters: Mapping[str, Newsletter], now: date
 
 def fitting(preferences: Preferences, newsletter: Newsletter) -> Preferences:
     """The preferences as this newsletter can heed them: it comes no more often than it is written."""
-    wanted = preferences.cadence
+    preferences, wanted = _tagged(preferences), preferences.cadence
     if wanted is not None and _SPEED.index(wanted) <= _SPEED.index(newsletter.cadence):
         return replace(preferences, cadence=None)
     return preferences
+
+
+def _tagged(preferences: Preferences) -> Preferences:
+    """What is no tag of a language (RFC 5646 2.1) names no catalogue either."""
+    told = preferences.language
+    return preferences if told is None or _LANGUAGE.fullmatch(told) else replace(preferences, language=None)
 
 
 def new_subscription(

@@ -7,7 +7,7 @@ come from the catalogue of one language (docs/translating.md), and are text ther
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
@@ -233,10 +234,36 @@ def _message(node: nodes.Expr) -> str | None:
     return constant.value if isinstance(constant, nodes.Const) and isinstance(constant.value, str) else None
 
 
+def escaped(value: object) -> str:
+    """What `markupsafe.escape` gives, in a third of the time where it is a text: a plain one, for it will be joined."""
+    if type(value) is not str:
+        if hasattr(value, "__html__"):
+            return str(value.__html__())
+        value = str(value)
+    text = value.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;")
+    return text.replace("'", "&#39;").replace('"', "&#34;")
+
+
+class _CodeGenerator(CodeGenerator):
+    """Escapes what a template shows with `escaped`."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        if frame.eval_ctx.volatile or not frame.eval_ctx.autoescape or finalize.src is not None:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("environment.escaped(")
+
+
 class _Environment(jinja2.Environment):
     """`words` are set before the first template is compiled."""
 
     words: Words = ENGLISH
+    code_generator_class = _CodeGenerator
+    escaped = staticmethod(escaped)
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """No template has any of its own here, and a plain dictionary is looked through a good deal faster."""
+        return super().make_globals(d) if d else self.globals
 
     def compile(
         self,

@@ -5,42 +5,37 @@ The verdict is always the server's: it writes down each Message-ID before it say
 
 from __future__ import annotations
 
+import os
 import re
 import resource
-import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Event
 
 import pytest
 from builders import make_article
+from fault_runs import LEASE, SENDERS, disk, power_cuts, send_due, sleepers, torn_plans
 from fault_server import Fault, FaultServer
-from store_builders import LEASE, NOW, key_of, post
+from postgres import PostgresServer
+from store_builders import NOW, key_of, post
 from workshop import NOW as WORKSHOP_NOW
 from workshop import ROOT, Workshop, environment, open_workshop
 
 from newsletter import config
 from newsletter.app import open_app
-from newsletter.deliver import Clerk, Post, Sender
-from newsletter.engine.local import send_all
-from newsletter.model import Claim, Consent, Mailing, Message
+from newsletter.model import Consent
 from newsletter.store.control import Control
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
-from newsletter.store.digests import Digests
-from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
 from newsletter.store.subscribers import Subscribers
-from newsletter.transports.smtp import Relay, Smtp
 
-SENDERS = 4
 LOST_REPLY = Fault(at="dot", deed="cut")
 CUT_BEFORE = Fault(at="data", deed="cut")
 BUSY = Fault(at="rcpt", reply="421 4.3.2 try later")
@@ -49,36 +44,8 @@ NOBODY = Fault(at="rcpt", reply="550 5.1.1 no such mailbox")
 GREYLISTED = Fault(at="rcpt", reply="450 4.7.1 greylisted, come back")
 
 
-def _to_message(mailing: Mailing, claim: Claim) -> Message:
-    data = (
-        f"From: news@example.org\r\nTo: {claim.subscriber.address}\r\nSubject: {mailing.subject}\r\n"
-        f"Date: Fri, 20 Nov 2026 07:00:00 +0000\r\nMessage-ID: {claim.message_id}\r\n\r\nHello.\r\n"
-    )
-    recipient = claim.subscriber.address
-    return Message(sender="news@example.org", recipient=recipient, message_id=claim.message_id, data=data.encode())
-
-
-def _post(database: Database) -> Post:
-    return Post(
-        ledger=Deliveries(database),
-        mailings=Digests(database),
-        suppressions=Subscribers(database),
-        pauses=Pauses(database),
-        paces=Paces(database),
-        merge=_to_message,
-        address_key=key_of,
-        lease=LEASE,
-        max_age=timedelta(days=4),
-    )
-
-
 def _send_due(database: Database, port: int, now: datetime) -> None:
-    work = _post(database)
-    clerk = Clerk(work, secrets.token_hex(8), lambda: now)
-    relay = Relay(host="127.0.0.1", port=port, security="none", helo_name="test.example.org")
-    send_all(
-        lambda _: Sender(work, clerk, Smtp(relay), lambda: now), senders=SENDERS, stop=Event(), told=lambda _: None
-    )
+    send_due(database, port, lambda: now)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -223,3 +190,33 @@ def _wait_until(condition: object, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "it ended before it was to be stopped"
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.001)
+
+
+# -- whole processes: see fault_runs.py -------------------------------------------------------------------------------
+
+
+def test_a_sender_that_slept_through_its_lease_changes_nothing(tmp_path: Path, postgres_server: PostgresServer) -> None:
+    postgres_server.execute("CREATE DATABASE sleepers")
+    verdict = sleepers(postgres_server.url("sleepers"), tmp_path, stops=1, people=120, seed=1)
+    assert verdict.good, f"{verdict} {verdict.wrong}"
+    assert verdict.forced > 0
+
+
+def test_a_planner_that_is_killed_tears_no_digest(tmp_path: Path) -> None:
+    verdict = torn_plans(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path, kills=4, people=100, seed=1)
+    assert verdict.good, f"{verdict} {verdict.wrong}"
+    assert verdict.kills > 0
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or sys.platform != "linux", reason="only root can mount a disk to cut the power of"
+)
+def test_a_power_cut_loses_nobody(tmp_path: Path) -> None:
+    with ExitStack() as opened:
+        try:
+            small = opened.enter_context(disk(tmp_path))
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no disk can be mounted here: {error}")
+        verdict = power_cuts(small, tmp_path, cuts=1, people=120, seed=1)
+    assert verdict.good, f"{verdict} {verdict.wrong}"
+    assert verdict.forced > 0

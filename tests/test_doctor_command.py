@@ -98,10 +98,17 @@ def test_private_files_that_others_can_read_are_told(workshop: Workshop) -> None
     workshop.told("dkim")
     workshop.told("ingest", "--now", NOW)
     (workshop.folder / "var/smtp-password").write_text("swordfish\n")
-    for name in ("secrets", "newsletter.db", "n1.pem", "smtp-password"):
+    assert workshop.run("password", "--stdin", stdin=b"correct swordfish battery\n").returncode == 0
+    for name in ("secrets", "newsletter.db", "n1.pem", "smtp-password", "operator-password"):
         (workshop.folder / "var" / name).chmod(0o644)
     findings = _doctor(workshop, status=1)
-    assert _only(findings, "fail") == ["secrets", "password of relay smtp", "delivery.dkim", "store.url: newsletter.db"]
+    assert _only(findings, "fail") == [
+        "secrets",
+        "password of relay smtp",
+        "web.password_file",
+        "delivery.dkim",
+        "store.url: newsletter.db",
+    ]
     for check in _only(findings, "fail"):
         assert "can be read by others" in findings[check]["found"]
         assert "600" in findings[check]["right"]

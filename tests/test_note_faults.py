@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
@@ -103,6 +103,17 @@ def test_a_relay_that_refuses_us_stops_the_round_and_burns_nobody(tmp_path: Path
         assert send(house, 1) == {"sent": 5}
 
 
+def test_a_note_comes_back_to_an_address_that_names_it_and_nobody(tmp_path: Path) -> None:
+    bounces = ('# address = "b@bounces', 'address = "b@bounces')
+    with FaultServer() as server, open_house(tmp_path, *by_smtp(server.port), bounces) as house:
+        house.ask()
+        send(house)
+        (question,) = server.accepted
+        named = house.app.tokens.read_return_path(question.sender)
+        assert f"Message-ID: <{named}@".encode() in question.data
+        assert "ann" not in question.sender
+
+
 def test_a_pause_of_everything_holds_notes_up(tmp_path: Path) -> None:
     with open_house(tmp_path) as house:
         house.ask()
@@ -142,3 +153,29 @@ def _wait_until(condition: Callable[[], bool], process: subprocess.Popen[bytes])
         assert process.poll() is None, "it ended before it was to be stopped"
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.001)
+
+
+def test_a_running_process_answers_and_tells_its_log_of_nobody(tmp_path: Path) -> None:
+    with open_house(tmp_path, ("port = 8000", "port = 0"), ("tick_seconds = 30", "tick_seconds = 1")) as house:
+        command = [sys.executable, "-u", "-m", "newsletter", "run"]
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment()
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            try:
+                house.ask(now=datetime.now(UTC))
+                folder = tmp_path / "var" / "maildir" / "new"
+                _wait_until(lambda: folder.is_dir() and any(folder.iterdir()), process)
+                (question,) = house.mails()
+                house.app.readers.confirm(question.token("confirm"), datetime.now(UTC))
+                _wait_until(lambda: any(folder.iterdir()), process)
+            finally:
+                process.send_signal(signal.SIGTERM)
+                said = process.stdout.read().decode()
+            assert process.wait(timeout=30) == 0, said
+        (welcome,) = house.mails()
+    assert welcome.to == ANN
+    assert "notes-sent" in said
+    assert "@" not in said, "no address in a log"
+    assert "Traceback" not in said

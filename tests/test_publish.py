@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from newsletter.errors import MailError
 from newsletter.model import (
     Article,
-    Audience,
     Cadence,
     Consent,
     Digest,
@@ -38,6 +37,7 @@ from newsletter.publish import (
 from newsletter.store.articles import Articles
 from newsletter.store.database import open_database
 from newsletter.store.digests import Digests
+from newsletter.store.readership import Readership
 from newsletter.store.subscribers import Subscribers
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -48,12 +48,12 @@ def _article(slug: str, day: int) -> Article:
     return make_article(slug, title=slug.title(), published=datetime(2026, 11, day, 12, tzinfo=UTC))
 
 
-def _mailing(digest: Digest, *, audience: Audience | None = None, language: str | None = None) -> Mailing:
+def _mailing(digest: Digest, *_: object) -> Mailing:
     slug, period = digest.newsletter.slug, digest.planned.period
     return Mailing(newsletter=slug, period=period, subject=period, template=b"")
 
 
-def _refuse(_: Digest, **__: object) -> Mailing:
+def _refuse(*_: object) -> Mailing:
     raise MailError("no postal address")
 
 
@@ -71,9 +71,8 @@ class Bench:
         return Press(
             articles=self.articles,
             digests=self.digests,
-            recipients=self.subscribers,
+            recipients=Readership(self.database),
             compile_mailing=compile_mailing,  # type: ignore[arg-type]  # one of the two functions above
-            language="en",
             message_id=lambda *parts: f"<{'.'.join(parts)}@example.org>",
         )
 
@@ -146,7 +145,7 @@ def test_a_refused_digest_stays_due_and_holds_up_what_follows(bench: Bench) -> N
 def test_a_planner_that_was_overtaken_records_nothing(bench: Bench) -> None:
     bench.shelve(_article("a", 19))
 
-    def overtaken(digest: Digest) -> Mailing:
+    def overtaken(digest: Digest, *_: object) -> Mailing:
         publish(DAILY, bench.press, NOW)
         return _mailing(digest)
 

@@ -172,6 +172,18 @@ def test_leaving_is_one_press_and_may_be_pressed_twice(tmp_path: Path, *, goodby
         assert [mail.subject for mail in house.post(NOW + DAY)] == ["You have left MS Research Daily"] * goodbye
 
 
+def test_presses_that_come_together_are_one_goodbye_each(tmp_path: Path) -> None:
+    with open_house(tmp_path, ("goodbye = false", "goodbye = true")) as house:
+        _, (welcome,) = house.confirmed()
+        token = welcome.token("unsubscribe")
+        unheard_of = house.app.tokens.unsubscribe("weekly-of-old", "0" * 32)
+        nobody = house.app.tokens.unsubscribe("daily", "0" * 32)
+        told = house.app.readers.unsubscribe_all([token, "x", token, unheard_of, nobody], NOW + DAY)
+        assert [newsletter and newsletter.slug for newsletter in told] == ["daily", None, "daily", None, None]
+        assert house.app.readers.unsubscribe_all(["x"], NOW + DAY) == [None]
+        assert len(house.post(NOW + DAY)) == 1
+
+
 def test_a_link_to_leave_works_after_ten_years(house: House) -> None:
     _, (welcome,) = house.confirmed()
     house.app.readers.unsubscribe(welcome.token("unsubscribe"), NOW + 3653 * DAY)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_string, policy
 
 import pytest
 from builders import make_newsletter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_builders import make_request
 
@@ -22,6 +23,7 @@ from newsletter.errors import (
     RelayFailure,
     TemporaryFailure,
 )
+from newsletter.mail.merge import to_field
 from newsletter.model import (
     USUAL,
     Answer,
@@ -255,3 +257,36 @@ def test_a_note_that_nobody_waits_for_any_more_is_given_up(
     note = replace(NOTE, of_request=of_request)
     assert _told(failure, note, NOW + life)[0] == "expired"
     assert _told(failure, note, NOW + life - timedelta(seconds=1))[0] != "expired"
+
+
+@pytest.mark.parametrize("told", ["", "../../x", "de/../..", "e", "de_AT", "de\n", "x" * 99])
+def test_what_is_no_language_is_not_looked_for(told: str) -> None:
+    known = Preferences(language="de-AT")
+    for wanted, kept in ((Preferences(language=told), None), (known, "de-AT")):
+        request = subscribe.new_request(
+            address="ann@example.org",
+            newsletters=("weekly",),
+            preferences=wanted,
+            consent=Consent(text="Yes", at=NOW, source="form"),
+            known=("weekly",),
+        )
+        assert request.preferences.language == kept
+        assert subscribe.fitting(wanted, make_newsletter()).language == kept
+
+
+@settings(max_examples=2000)
+@given(
+    st.text(max_size=30),
+    st.sampled_from(["example.org", "a@example.org", "example.org\r\nBcc: x", "b\u00fccher.example"]),
+)
+def test_what_a_form_lets_through_is_one_recipient_or_is_not_sent(local: str, domain: str) -> None:
+    address = f"{local}@{domain}"
+    if not subscribe.is_mailbox(address):
+        return
+    try:
+        field = to_field(Subscriber(id="s", address=address))
+    except HeaderError:
+        return
+    parsed = message_from_string(f"To: {field}\n\n", policy=policy.default)
+    assert len(parsed["To"].addresses) == 1
+    assert list(parsed) == ["To"]

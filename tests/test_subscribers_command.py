@@ -82,7 +82,7 @@ def test_everything_of_one_person_is_printed_as_json(workshop: Workshop) -> None
 def test_an_export_is_private_and_goes_in_again(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> None:
     add(workshop, "ann@example.org", "--name", "=1+1")
     add(workshop, "bob@example.org")
-    assert workshop.run("subscribers", "export", "--csv", "all.csv").returncode == 0
+    assert workshop.told("subscribers", "export", "--csv", "all.csv") == {"written": 2, "file": "all.csv"}
     path = workshop.folder / "all.csv"
     assert mode(path) == 0o600
     with path.open(encoding="utf-8-sig", newline="") as file:

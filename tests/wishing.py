@@ -35,4 +35,6 @@ def choices() -> st.SearchStrategy[Choice]:
         edition=st.sampled_from(Edition),
         audience=st.none() | st.sampled_from(Audience),
         articles=st.none() | st.frozensets(st.text(max_size=20), max_size=5),
+        cadence=st.none() | st.sampled_from(Cadence),
+        language=st.none() | st.sampled_from(["en", "de", "pt-BR"]),
     )

@@ -5,10 +5,11 @@ and the scheduler hold and which knows the verbs.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,6 @@ from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError,
 from newsletter.feeds.websub import ping
 from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
-from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee
 from newsletter.mail.note import NoteKind
@@ -67,6 +67,7 @@ from newsletter.store.listings import Listings
 from newsletter.store.neighbours import Neighbours
 from newsletter.store.progress import Progress
 from newsletter.store.quarantine import Quarantine
+from newsletter.store.readership import Readership
 from newsletter.store.related import RelatedIndex
 from newsletter.store.search import Search
 from newsletter.store.sources import SourceRuns
@@ -77,6 +78,7 @@ from newsletter.templating import Templates
 from newsletter.tokens import Tokens
 from newsletter.words import named_languages
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")  # RFC 5646, as far as catalogues are named so
 _CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
 _OPENS_NOTHING = "a-preview-opens-nothing"
 _COMPLETION = "completion"  # the step that completes articles by files of studies and topics, in table `progress`
@@ -267,8 +269,9 @@ class App:
         self._believe(now, elapsed=elapsed, catch_up=catch_up)
         results = [result for newsletter in self.newsletters for result in self._publish(newsletter, now)]
         files = self._write_public(now, everything=everything)
-        self.search.catch_up(now)  # after the pages, so that what is found can be read
         self._ticks.record(now)
+        self.search.catch_up(now)  # after the pages, so that what is found can be read
+        self.limits.purge(now)
         return PublishReport(results=tuple(results), files=files, hub=self.ping_hub())
 
     def _publish(self, newsletter: Newsletter, now: datetime) -> tuple[Published | Refused, ...]:
@@ -293,22 +296,25 @@ class App:
         return Press(
             articles=self._articles,
             digests=self._digests,
-            recipients=self._subscribers,
+            recipients=Readership(self._database),
             compile_mailing=self._compile_judged,
-            language=self.templates.words.language,
             message_id=self._message_id,
+            spoken=self._spoken,
         )
 
-    def _compile_judged(
-        self, digest: Digest, *, audience: Audience | None = None, language: str | None = None
-    ) -> Mailing:
+    def _compile_judged(self, digest: Digest, audiences: Collection[Audience], language: str | None) -> Mailing:
         """Raises MailError for a digest that fails a hard rule of the gate, besides what compiling raises."""
-        told = for_audience(digest, audience or digest.newsletter.audience)
         templates = self.templates if language is None else self.templates.for_language(language)
-        mailing = compile_mailing(told, self.site, templates, editions=Edition)
-        site = self.site if language is None else replace(self.site, language=templates.words.language)
-        judge(told, mailing, site, self._proof_reader(told))
+        told = sorted(audiences)
+        mailing = compile_mailing(digest, self.site, templates, editions=Edition, audiences=told)
+        judge(digest, mailing, self.site, self._proof_reader(digest), language or "")
         return mailing
+
+    def _spoken(self, language: str) -> str | None:
+        """The language of a mailing for a reader who wants `language`: None, the site's, where we have no words for it."""
+        if language == self.templates.words.language or not _LANGUAGE.fullmatch(language):
+            return None
+        return language if self.templates.for_language(language).words.language == language else None
 
     def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:
         return self.tokens.message_id(newsletter, period, subscriber_id, self._newsletter(newsletter).mail_domain)

@@ -17,10 +17,12 @@ from newsletter.incoming.stream import Stream
 from newsletter.model.incoming import BounceCount
 from newsletter.store.bounces import Bounces
 from newsletter.store.database import Database
+from newsletter.store.progress import Progress
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 
 _RECENT = timedelta(days=30)
+_READ = "bounces"  # in table `progress`: when all mailboxes were last read to their end
 
 
 class Incoming:
@@ -29,6 +31,7 @@ class Incoming:
     def __init__(self, config: Config, database: Database, tokens: Tokens) -> None:
         self._config = config
         self._store = Bounces(database)
+        self._progress = Progress(database)
         self._desk = Desk(store=self._store, subscribers=Subscribers(database), names=tokens, read=read)
 
     @property
@@ -56,7 +59,13 @@ class Incoming:
         for mailbox in self._mailboxes():
             with closing(mailbox):
                 tally = tally.joined(take_in(mailbox, self._desk, clock, told=told, stopped=stopped))
+        self._progress.mark(_READ, 0, clock(), "")
         return tally
+
+    def last_read(self) -> datetime | None:
+        """When the mailboxes were last read; None where they never were. Raises StoreError."""
+        reached = self._progress.get(_READ)
+        return None if reached is None else reached.at
 
     def take_in_stream(self, stream: BinaryIO, recipient: str, clock: Callable[[], datetime]) -> bool:
         """Act on one message that a mail server pipes in; False where it is to try again. Raises StoreError, MailboxError."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Event
 
@@ -28,6 +28,7 @@ from newsletter.model import (
     Newsletter,
     Outcome,
     Pause,
+    Preferences,
     Site,
     domain_scope,
     scopes_of,
@@ -40,10 +41,12 @@ from newsletter.store.digests import Digests
 from newsletter.store.generation import Generation
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
+from newsletter.store.preferences import loads
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.base import Transport
 from newsletter.waits import Course, run
+from newsletter.wishes import resting
 
 _COPY = (
     "this database is a copy that was put back, or was moved: it may know less than was mailed. "
@@ -152,6 +155,10 @@ class Delivery:
             self._generation.advance(now)
         return self._pauses.remove(self._scope(scope))
 
+    def forget(self, now: datetime) -> int:
+        """Forget what happened to deliveries longer ago than `delivery.keep_events_days`; how many events."""
+        return self._control.forget_events(now - self._config.delivery.keep_events)
+
     def lift_automatic(self) -> None:
         """An operator starts a delivery by hand: what was paused of itself is tried at once."""
         self._pauses.remove_automatic()
@@ -230,14 +237,15 @@ class Delivery:
             paces=self._paces,
             hold=self._hold,
             closed=self._closed,
+            resting=self._resting,
         )
 
-    def _return_path(self, mailing: Mailing, claim: Claim) -> str:
+    def return_path(self, newsletter: str, message_id: str) -> str:
         """What comes back tells by its address which message it is about; without `bounces.address` it goes to the sender."""
         address = self._config.bounces.address
         if address is None:
-            return self._newsletters[mailing.newsletter].from_address
-        return self._tokens.return_path(claim.message_id, address)
+            return self._newsletters[newsletter].from_address
+        return self._tokens.return_path(message_id, address)
 
     def signed(self, message: Message) -> Message:
         """As it leaves: with a DKIM signature, where there is a key."""
@@ -257,6 +265,10 @@ class Delivery:
             if each.send_window is not None and opens(_window(*each.send_window), each.zone, now) > now
         )
 
+    def _resting(self, newsletter: str, preferences: str, now: datetime) -> bool:
+        known = self._newsletters.get(newsletter)
+        return known is not None and resting(_wished(preferences), known.zone, now)
+
     def _merge(self, mailing: Mailing, claim: Claim) -> Message:
         """Dated by the delivery, not by the attempt: every attempt sends the same bytes."""
         addressee = Addressee(
@@ -265,8 +277,13 @@ class Delivery:
             unsubscribe_token=self._tokens.unsubscribe(mailing.newsletter, claim.subscriber.id),
             date=claim.created_at,
         )
-        sender = self._return_path(mailing, claim)
+        sender = self.return_path(mailing.newsletter, claim.message_id)
         return merge(mailing, addressee, site=self._site, sender=sender, choice=claim.choice)
+
+
+@lru_cache(maxsize=4096)  # many readers want the same
+def _wished(text: str) -> Preferences:
+    return loads(text)
 
 
 def _window(start: time, end: time) -> Window:

@@ -17,7 +17,15 @@ from newsletter import subscribe
 from newsletter.app.delivery import Delivery
 from newsletter.app.rosters import Entry, Refusal, Roster
 from newsletter.config import Config
-from newsletter.errors import FormError, MailError, NewsletterError, RelayFailure, TokenError, TransportError
+from newsletter.errors import (
+    FormError,
+    MailError,
+    NewsletterError,
+    RelayFailure,
+    TemplateError,
+    TokenError,
+    TransportError,
+)
 from newsletter.mail import wording
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import compile_note
@@ -52,6 +60,7 @@ from newsletter.transports.base import Transport
 
 LINES_TOLD = 2000  #: so many lines of a file are entered in one transaction
 
+_MAILINGS_KEPT = 100
 _AT_ONCE = 200  #: so many requests are answered in one transaction
 _NOT_BROUGHT = {
     Arrival.LEFT: "a consent that is newer than the day on which they left",
@@ -136,6 +145,7 @@ class Readers:
 
     def answer(self, now: datetime) -> Counter[str]:
         """Decide about every request that waits, and queue what is to be sent; how many of each `Answer`."""
+        self._persons.wipe_again()
         self._requests.purge(now - subscribe.REQUEST_LIFE, now)
         counts: Counter[str] = Counter()
         while True:
@@ -180,12 +190,29 @@ class Readers:
 
     def unsubscribe(self, token: str, now: datetime) -> Newsletter:
         """End the subscription that a link names; twice is no error. Raises TokenError for a link that is not ours."""
-        named = self._tokens.read_unsubscribe(token)
-        newsletter = self._named(named.newsletter)
-        self._require_reader(named.subscriber_id, named.newsletter)
-        if self._subscribers.unsubscribe(named.subscriber_id, named.newsletter, now):
-            self._say_goodbye(named.subscriber_id, [named.newsletter], now)
+        (newsletter,) = self.unsubscribe_all([token], now)
+        if newsletter is None:
+            raise TokenError(_GONE)
         return newsletter
+
+    def unsubscribe_all(self, tokens: Sequence[str], now: datetime) -> list[Newsletter | None]:
+        """The same for many links in one transaction: for each the newsletter, None where the link is not ours."""
+        named = [self._leaving(token) for token in tokens]
+        pairs = list(dict.fromkeys(pair for pair in named if pair is not None))
+        if not pairs:
+            return [None] * len(tokens)
+        stood = dict(zip(pairs, self._subscribers.unsubscribe_all(pairs, now), strict=True))
+        ended = [pair for pair, was_there in stood.items() if was_there]
+        self._say_goodbye(ended, now)
+        return [None if pair is None or stood[pair] is None else self._newsletters[pair[1]] for pair in named]
+
+    def _leaving(self, token: str) -> tuple[str, str] | None:
+        """Subscriber and newsletter of a link; None where it is not ours."""
+        try:
+            named = self._tokens.read_unsubscribe(token)
+        except TokenError:
+            return None
+        return (named.subscriber_id, named.newsletter) if named.newsletter in self._newsletters else None
 
     def _named(self, slug: str) -> Newsletter:
         newsletter = self._newsletters.get(slug)
@@ -197,12 +224,16 @@ class Readers:
         if self._subscribers.subscription(subscriber_id, newsletter) is None:
             raise TokenError(_GONE)
 
-    def _say_goodbye(self, subscriber_id: str, newsletters: Sequence[str], now: datetime) -> None:
-        if self._config.subscribe.goodbye and newsletters:
-            notes = [
-                NewNote(kind=NoteKind.GOODBYE, newsletters=(slug,), subscriber_id=subscriber_id) for slug in newsletters
-            ]
-            self._notes.add(notes, now)
+    def _say_goodbye(self, ended: Sequence[tuple[str, str]], now: datetime) -> None:
+        """`ended` are subscribers with the newsletters that they left."""
+        if self._config.subscribe.goodbye and ended:
+            self._notes.add(
+                [
+                    NewNote(kind=NoteKind.GOODBYE, newsletters=(slug,), subscriber_id=subscriber_id)
+                    for subscriber_id, slug in ended
+                ],
+                now,
+            )
 
     # -- preferences --------------------------------------------------------------------------------------------------
 
@@ -245,7 +276,7 @@ class Readers:
         ]
         left = [slug for slug, wish in wishes.items() if wish is None]
         ended = self._subscribers.settle(subscriber.id, wanted, left, now)
-        self._say_goodbye(subscriber.id, ended, now)
+        self._say_goodbye([(subscriber.id, slug) for slug in ended], now)
 
     def export(self, token: str, now: datetime) -> dict[str, Any]:
         """Everything that we hold of a person, as JSON values. Raises TokenError as `person` does."""
@@ -373,7 +404,7 @@ class Readers:
     def _attempt(self, claim: NoteClaim, token: str, transport: Transport, now: datetime) -> NewsletterError | None:
         try:
             transport.send(self._message(claim, token, now))
-        except (TransportError, MailError) as error:
+        except (TransportError, MailError, TemplateError) as error:
             return error
         return None
 
@@ -395,13 +426,16 @@ class Readers:
         wanted = claim.preferences
         choice = Choice(edition=wanted.edition)
         mailing = self._mailing(claim.kind, newsletters, wanted)
-        message = merge(mailing, addressee, site=self._site, sender=first.from_address, choice=choice)
+        sender = self._delivery.return_path(first.slug, addressee.message_id)
+        message = merge(mailing, addressee, site=self._site, sender=sender, choice=choice)
         return self._delivery.signed(message)
 
     def _mailing(self, kind: NoteKind, newsletters: Sequence[Newsletter], wanted: Preferences) -> Mailing:
         """Compiled once for all who get the same."""
         key = (kind, tuple(each.slug for each in newsletters), wanted.language, wanted.edition, wanted.cadence)
         if key not in self._mailings:
+            if len(self._mailings) >= _MAILINGS_KEPT:
+                self._mailings.clear()
             templates = self._templates.for_language(wanted.language or self._site.language)
             named = wording.together(templates.words, newsletters)
             if kind is NoteKind.WELCOME and wanted.cadence is not None:

@@ -14,7 +14,22 @@ from newsletter.cli.base import at, common_options, config_option, json_option, 
 if TYPE_CHECKING:
     from newsletter.store.control import DeliveryRecord
 
-_STATES = ("pending", "sending", "sent", "deferred", "bounced", "suppressed", "unknown", "expired", "cancelled")
+_STATES = (
+    "pending",
+    "sending",
+    "sent",
+    "deferred",
+    "bounced",
+    "suppressed",
+    "unknown",
+    "expired",
+    "cancelled",
+    "skipped",
+)
+_REASONS = {
+    "nothing-chosen": "there was nothing in it that this person wants, by their preferences",
+    "paused": "this person takes a break, by their preferences",
+}
 _MESSAGE_ID = re.compile(r"<[^<>\s@]+@[^<>\s@]+>")
 
 
@@ -38,7 +53,10 @@ def deliveries_list(config_path: Path, as_json: bool, digest: str | None, state:
     if as_json:
         print_json({"deliveries": found})
         return
-    rows = [(r.id, f"{r.newsletter}/{r.period}", r.domain, r.state, r.attempts, _reply(r), _when(r)) for r in found]
+    rows = [
+        (r.id, f"{r.newsletter}/{r.period}", r.domain, r.state, r.attempts, r.reason or _reply(r), _when(r))
+        for r in found
+    ]
     table("Deliveries", ("number", "digest", "domain", "state", "attempts", "reply", "when"), rows)
 
 
@@ -57,6 +75,8 @@ def deliveries_explain(config_path: Path, as_json: bool, address: str, digest: s
         click.echo(f"no delivery: {why}")
     else:
         click.echo(f"delivery {record.id} of {record.newsletter}/{record.period}: {record.state}, {_attempts(record)}")
+        if record.reason is not None:
+            click.echo(f"skipped: {_REASONS.get(record.reason, record.reason)}")
         click.echo(f"Message-ID: {record.message_id}")
         if record.ambiguous:
             click.echo("one attempt was left open: the message may have arrived twice, with one Message-ID")

@@ -130,8 +130,9 @@ def subscribers_unsuppress(config_path: Path, as_json: bool, address: str) -> No
 @subscribers.command("export")
 @click.argument("address", required=False)
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write all subscriptions into this file.")
+@json_option
 @config_option
-def subscribers_export(config_path: Path, address: str | None, csv_path: Path | None) -> None:
+def subscribers_export(config_path: Path, as_json: bool, address: str | None, csv_path: Path | None) -> None:
     """Print everything that is held of one ADDRESS as JSON, or write all subscriptions with --csv FILE."""
     from newsletter.app.rosters import write_roster
     from newsletter.errors import UsageError
@@ -144,7 +145,10 @@ def subscribers_export(config_path: Path, address: str | None, csv_path: Path | 
             return
         with _private_file(csv_path) as out:
             number = write_roster(out, app.readers.rows())
-    click.echo(f"{number} subscriptions written to {csv_path}, which only you can read (mode 0600)")
+    if as_json:
+        print_json({"written": number, "file": str(csv_path)})
+    else:
+        click.echo(f"{number} subscriptions written to {csv_path}, which only you can read (mode 0600)")
 
 
 @subscribers.command("import")

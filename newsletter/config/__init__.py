@@ -49,16 +49,11 @@ def _language(tag: str) -> str:
 
 
 def _own_address(host: str) -> str:
-    if host != "localhost":
-        ip_address(host)
-    return host
+    return host if host == "localhost" else str(ip_address(host))
 
 
-def _networks(told: Any) -> Any:
-    """Addresses and networks, each to be read by `ip_network`."""
-    for each in told:
-        ip_network(each)
-    return told
+def _networks(told: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ip_network(each)) for each in told)
 
 
 def _hours(told: Any) -> tuple[time, time]:
@@ -268,6 +263,7 @@ class DeliveryConfig(_Part):
     lease_minutes: int = Field(15, ge=13, le=1440, description="a number of minutes from 13 to 1440")
     after_crash: Literal["resend", "hold"] = Field("resend", description='"resend" or "hold"')
     max_age_days: int = Field(4, ge=1, le=30, description="a number of days from 1 to 30")
+    keep_events_days: int = Field(30, ge=7, le=3660, description="a number of days from 7 to 3660")
     maildir: MaildirConfig = Field(default_factory=MaildirConfig, description="a table")
     smtp: SmtpConfig = Field(default_factory=SmtpConfig, description="a table")
     lmtp: LmtpConfig = Field(default_factory=LmtpConfig, description="a table")
@@ -287,6 +283,10 @@ class DeliveryConfig(_Part):
     @property
     def max_age(self) -> timedelta:
         return timedelta(days=self.max_age_days)
+
+    @property
+    def keep_events(self) -> timedelta:
+        return timedelta(days=self.keep_events_days)
 
 
 class ImapConfig(_Part):
@@ -325,17 +325,14 @@ class FeedsConfig(_Part):
 
 class WebConfig(_Part):
     host: Annotated[str, AfterValidator(_own_address)] = Field(
-        "127.0.0.1",
-        description='an address of this machine such as "127.0.0.1", "::1" or, behind a password, "0.0.0.0"',
+        "127.0.0.1", description='an address of this machine, "127.0.0.1" or, behind a password, "0.0.0.0"'
     )
     port: int = Field(8000, ge=0, le=65535, description="a port from 0 to 65535; 0: any free one")
     proxies: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
         ("127.0.0.1", "::1"), strict=False, description='a list of addresses and networks such as ["127.0.0.1", "::1"]'
     )
     password_file: str = Field(
-        "var/operator-password",
-        min_length=1,
-        description="a file of mode 0600; `newsletter password` makes it",
+        "var/operator-password", min_length=1, description="a file of mode 0600; `newsletter password` makes it"
     )
     search: bool = Field(default=True, description="true or false")
 

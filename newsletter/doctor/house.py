@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from newsletter.config import SECRETS_VARIABLE, Config, read_relay_password, read_secrets
+from newsletter.config import SECRETS_VARIABLE, Config, read_operator_password, read_relay_password, read_secrets
 from newsletter.doctor.finding import Finding, fail, ok, warn
 from newsletter.errors import ConfigError, StoreError
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
@@ -28,6 +28,7 @@ def examine(config: Config, now: datetime) -> Iterator[Finding]:
     yield from _disks(config)
     yield _secrets(config)
     yield from _passwords(config)
+    yield from _operator_password(config)
     yield from _keys(config)
     yield from _database_files(config)
     standing = _standing(config)
@@ -124,6 +125,17 @@ def _passwords(config: Config) -> Iterator[Finding]:
             )
         elif password:
             yield ok(check, "there, and private")
+
+
+def _operator_password(config: Config) -> Iterator[Finding]:
+    """Of the one who looks at `/status`. There need not be any."""
+    try:
+        password = read_operator_password(config)
+    except ConfigError as error:
+        yield _refused("web.password_file", error)
+        return
+    if password is not None:
+        yield ok("web.password_file", "there, and private")
 
 
 def _keys(config: Config) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ elements), RFC 5005 and RFC 6721 (it knows neither). Every date is set, so that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
@@ -110,6 +111,7 @@ def _author(feed: Feed) -> dict[str, str]:
     return author | {"email": clean_text(feed.author_email)} if feed.author_email else author
 
 
+@lru_cache(maxsize=1024)  # topics, of which an archive has a few hundred
 def _category(category: Category) -> str:
     told = attribute("term", clean_text(category.term))
     if category.scheme:

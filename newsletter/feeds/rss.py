@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from html import escape
 
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
@@ -130,6 +131,7 @@ def _editor(feed: Feed) -> str:
 _NO_PARENTHESES = str.maketrans("()", "  ")
 
 
+@lru_cache(maxsize=1024)  # topics, of which an archive has a few hundred
 def _category(category: Category) -> str:
     told = attribute("domain", clean_text(category.scheme)) if category.scheme else ""
     return element("category", clean_text(category.label or category.term), _INDENT, told)

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from newsletter.audience import advice, caveat
-from newsletter.model import Audience, Digest, Item
+from newsletter.model import Audience, Choice, Digest, Item
+
+EVERYTHING = Choice()  #: what somebody gets who chose nothing
 
 
 def for_audience(digest: Digest, audience: Audience) -> Digest:

@@ -14,13 +14,12 @@ import threading
 from collections.abc import Iterable
 from enum import StrEnum
 from html.parser import HTMLParser
-
-import cssutils
-import cssutils.util
-import premailer
-import premailer.cache
+from typing import TYPE_CHECKING
 
 from newsletter.errors import InlineError
+
+if TYPE_CHECKING:
+    from premailer import Premailer
 
 _LOCK = threading.Lock()  # cssutils serialises through shared state, and the deny rule is shared too
 _DOCTYPE = "<!DOCTYPE html>"
@@ -61,6 +60,10 @@ def inline(
 
 
 def _by_premailer(page: str) -> str:
+    """Loads 9 MB when it is called first, which most processes never do."""
+    import cssutils.util  # noqa: PLC0415
+    import premailer.cache  # noqa: PLC0415
+
     with _LOCK:
         cssutils.util._defaultFetcher = _deny  # noqa: SLF001 - the only switch: premailer's own does not stop @import
         cssutils.log.setLevel(logging.CRITICAL)
@@ -88,8 +91,10 @@ def _by_css_inline(page: str) -> str:
     return inlined
 
 
-def _premailer(page: str) -> premailer.Premailer:
-    return premailer.Premailer(
+def _premailer(page: str) -> Premailer:
+    from premailer import Premailer  # noqa: PLC0415
+
+    return Premailer(
         page,
         allow_network=False,
         allow_loading_external_files=False,

@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from newsletter.errors import HeaderError, MailError, NothingToSend
+from newsletter.mail.choice import EVERYTHING
 from newsletter.mail.encode import quoted_printable_value
 from newsletter.mail.fields import (
     CONFIRM_LINK,
@@ -26,7 +27,7 @@ from newsletter.mail.fields import (
 )
 from newsletter.mail.fragments import Bundle, join, unpack
 from newsletter.mail.headers import LINE, mailbox, require_address, require_url
-from newsletter.model import WHOLE, Choice, Mailing, Message, Site, Subscriber
+from newsletter.model import Choice, Mailing, Message, Site, Subscriber
 from newsletter.model.wire import Frame
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}@[A-Za-z0-9.-]{1,250}>")
@@ -63,7 +64,7 @@ class Ready:
     slots: tuple[str, ...]
 
 
-def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, choice: Choice = WHOLE) -> Message:
+def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, choice: Choice = EVERYTHING) -> Message:
     """The message to exactly one recipient; `sender` is the envelope's return address.
 
     Raises NothingToSend where `choice` leaves nothing; HeaderError for an address that is not exactly one, and for any
@@ -84,7 +85,7 @@ def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, ch
 
 
 @lru_cache(_CHOICES)
-def prepare(mailing: Mailing, choice: Choice = WHOLE) -> Ready:
+def prepare(mailing: Mailing, choice: Choice = EVERYTHING) -> Ready:
     """What all recipients with the same choice share. Raises NothingToSend and MailError as `merge` does."""
     bundle = _bundle(mailing)
     chosen = bundle.mask(choice.articles)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
-from newsletter.errors import UsageError
+from newsletter.errors import MailError, UsageError
+from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import WARN_SIZE, compile_mailing
 from newsletter.mail.headers import text_header
 from newsletter.mail.merge import Addressee, merge
@@ -139,13 +140,21 @@ class Preview:
 def make_preview(digest: Digest, site: Site, templates: Templates, reader: Addressee) -> Preview:
     """Every edition for every audience and of every note, as `reader` would get it.
 
-    Raises as `compile_mailing` and `compile_note` do.
+    What cannot be made for another audience than the newsletter's own is left out, and a warning says why. Raises as
+    `compile_mailing` and `compile_note` do for the rest.
     """
     newsletter = digest.newsletter
-    mailing = compile_mailing(digest, site, templates, editions=Edition, audiences=Audience)
-    mailings: dict[Audience | NoteKind, Mailing] = dict.fromkeys(
-        sorted(Audience, key=lambda audience: audience is not newsletter.audience), mailing
-    )
+    mailing = compile_mailing(digest, site, templates, editions=Edition)
+    mailings: dict[Audience | NoteKind, Mailing] = {newsletter.audience: mailing}
+    warnings = list(mailing.warnings)
+    for audience in Audience:
+        if audience is not newsletter.audience:
+            try:
+                told = for_audience(digest, audience)
+                mailings[audience] = compile_mailing(told, site, templates, editions=Edition)
+                warnings += mailings[audience].warnings
+            except MailError as error:
+                warnings.append(f"for the audience {audience}: {error.message}")
     mailings |= {kind: compile_note(kind, newsletter, site, templates, editions=Edition) for kind in NoteKind}
     return Preview(
         newsletter=newsletter,
@@ -153,7 +162,7 @@ def make_preview(digest: Digest, site: Site, templates: Templates, reader: Addre
         site_language=site.language,
         period=mailing.period,
         subject=mailing.subject,
-        warnings=tuple(dict.fromkeys(mailing.warnings)),
+        warnings=tuple(dict.fromkeys(warnings)),
         shown=tuple(
             _shown(group, edition, _merged(each, group, edition, reader, site, newsletter.from_address).data)
             for group, each in mailings.items()

@@ -36,8 +36,11 @@ class Proof:
         return f"{self.edition} edition" if self.audience is None else f"{self.edition} edition for {self.audience}"
 
 
-def proofs(digest: Digest, mailing: Mailing, site: Site, addressee: Addressee) -> Iterator[Proof]:
-    """One for each edition and audience that `mailing` was compiled in; `digest` is what it was compiled of."""
+def proofs(digest: Digest, mailing: Mailing, site: Site, addressee: Addressee, language: str = "") -> Iterator[Proof]:
+    """One for each edition and audience that `mailing` was compiled in; `digest` is what it was compiled of.
+
+    `language` is that of its words, empty for the site's.
+    """
     for skeleton in unpack(mailing.template).skeletons:
         told, edition = for_audience(digest, skeleton.audience), skeleton.edition
         choice = Choice(edition=edition, audience=skeleton.audience)
@@ -46,7 +49,13 @@ def proofs(digest: Digest, mailing: Mailing, site: Site, addressee: Addressee) -
             mailing=mailing.period,
             edition=edition,
             audience=skeleton.audience,
-            expected=Expected(newsletter=told.newsletter, site=site, digest=told, text_only=_text_only(edition)),
+            expected=Expected(
+                newsletter=told.newsletter,
+                site=site,
+                digest=told,
+                text_only=_text_only(edition),
+                language=language,
+            ),
             message=message.data,
         )
 
@@ -94,9 +103,9 @@ def note_proofs(
         yield Proof(mailing=kind, edition=edition, audience=None, expected=expected, message=message.data)
 
 
-def judge(digest: Digest, mailing: Mailing, site: Site, addressee: Addressee) -> None:
-    """Raises MailError, with the first sentence of the gate, for a mailing that breaks a hard rule in any form."""
-    for proof in proofs(digest, mailing, site, addressee):
+def judge(digest: Digest, mailing: Mailing, site: Site, addressee: Addressee, language: str = "") -> None:
+    """As `proofs`. Raises MailError, with the first sentence of the gate, for a mailing that breaks a hard rule in any form."""
+    for proof in proofs(digest, mailing, site, addressee, language):
         problems = hard_problems(proof.message, proof.expected)
         if problems:
             more = f" ({len(problems) - 1} more: `newsletter check mail {mailing.newsletter}`)" if problems[1:] else ""

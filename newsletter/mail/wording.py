@@ -69,6 +69,7 @@ _NOTICE_NOUNS = {
 _NAMES_THE_CONDITION = re.compile(r"\bMS\b|s[ck]l[eé]ro[sz]", re.IGNORECASE)  # in most languages of Europe
 _PREHEADER_LEAST, _PREHEADER_LIMIT = 40, 130
 _OPENING_LIMIT = 130
+_LONGEST_SUBJECT = 78  # what several newsletters are called together may be longer
 _DISCREET_REST = marked("It has no pictures, does not track you, and you can stop it.")
 _WORDS_A_MINUTE = 180  # slower than an average reader: many of ours are tired
 
@@ -216,7 +217,7 @@ GOODBYE_PREHEADER = marked("Your subscription has ended. You need not do anythin
 CONFIRM_NOTHING = marked("If you did not ask for this, do nothing. Then nothing more comes.")
 PREFERENCES_REASON = marked("You get this email because somebody asked for this link with your address.")
 PREFERENCES_PREHEADER = marked("The link works for seven days. If you did not ask for it, do nothing.")
-PREFERENCES_ASKED = marked("Somebody asked us for this link with your address. We hope it was you.")
+PREFERENCES_ASKED = marked("Somebody asked us for this link with your address. If it was you, here it is.")
 PREFERENCES_PAGE = marked(
     "It opens a page of your own. There you can change what we send and how often, take a break, or leave. "
     "You can also see all that we know about you, and have it deleted."
@@ -239,21 +240,23 @@ _CADENCES = {
 
 def confirm_subject(words: Words, newsletter: Newsletter) -> str:
     """Names nothing where the newsletter is discreet, and so do the others."""
-    if newsletter.discreet:
-        return words.gettext("Please confirm your request")
-    return words.gettext("Please confirm: %(newsletter)s", newsletter=newsletter.title)
+    told = words.gettext("Please confirm: %(newsletter)s", newsletter=newsletter.title)
+    return _quiet(newsletter, told) or words.gettext("Please confirm your request")
 
 
 def welcome_subject(words: Words, newsletter: Newsletter) -> str:
-    if newsletter.discreet:
-        return words.gettext("Your request is confirmed")
-    return words.gettext("Welcome to %(newsletter)s", newsletter=newsletter.title)
+    told = words.gettext("Welcome to %(newsletter)s", newsletter=newsletter.title)
+    return _quiet(newsletter, told) or words.gettext("Your request is confirmed")
 
 
 def goodbye_subject(words: Words, newsletter: Newsletter) -> str:
-    if newsletter.discreet:
-        return words.gettext("Your subscription has ended")
-    return words.gettext("You have left %(newsletter)s", newsletter=newsletter.title)
+    told = words.gettext("You have left %(newsletter)s", newsletter=newsletter.title)
+    return _quiet(newsletter, told) or words.gettext("Your subscription has ended")
+
+
+def _quiet(newsletter: Newsletter, told: str) -> str:
+    """A subject that names the newsletter; empty where it must not, or is longer than lists show."""
+    return "" if newsletter.discreet or len(told) > _LONGEST_SUBJECT else told
 
 
 def preferences_subject(words: Words, newsletter: Newsletter) -> str:  # noqa: ARG001 - it names nothing, discreet or not

@@ -48,7 +48,6 @@ from newsletter.model.digests import (
     DigestRecord,
     Edition,
     Item,
-    MailedDigest,
     Newsletter,
     NoticeItem,
     Period,
@@ -77,7 +76,6 @@ from newsletter.model.notes import NewNote, NoteClaim, NoteKind, NoteOutcome
 from newsletter.model.requests import Answer, Asked, Known
 from newsletter.model.subscribers import (
     USUAL,
-    WHOLE,
     Choice,
     Consent,
     Preferences,
@@ -91,7 +89,6 @@ from newsletter.model.subscribers import (
 __all__ = [
     "EVERYTHING",
     "USUAL",
-    "WHOLE",
     "Accepted",
     "Answer",
     "ArchiveCut",
@@ -126,7 +123,6 @@ __all__ = [
     "Item",
     "Known",
     "Link",
-    "MailedDigest",
     "Mailing",
     "Message",
     "NewDelivery",

@@ -48,11 +48,6 @@ class Rating:
         """The rating on a scale of 0 to 1."""
         return self.value / self.scale
 
-    @property
-    def of_five(self) -> float:
-        """The rating on a scale of 0 to 5, on which wishes are told."""
-        return self.value * 5 / self.scale
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssueDate:

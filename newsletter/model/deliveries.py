@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from newsletter.model.digests import Digest
-from newsletter.model.subscribers import WHOLE, Choice, Subscriber
+from newsletter.model.subscribers import Choice, Subscriber
 
 
 class DeliveryState(StrEnum):
@@ -35,37 +35,40 @@ class DeliveryState(StrEnum):
 class NewDelivery:
     """A delivery to be written down together with its digest. `domain` is the recipient's mail domain.
 
-    `form` and `choice` say which of the digest's mailings it carries, and what of it. It leaves at `next_at`, at once where
-    that is None, and never where `skipped` says why.
+    `choice` is None for everything in the newsletter's own form. `next_at` is when it may leave, None for at once.
+    `skipped` tells why this person gets nothing: `nothing-chosen` or `paused`; None where they get something.
     """
 
     subscriber_id: str
     message_id: str
     domain: str
-    form: str = ""
-    choice: Choice = WHOLE
+    choice: Choice | None = None
     next_at: datetime | None = None
-    skipped: str = ""
+    skipped: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDigest:
     """A digest to be written down with all that belongs to it.
 
-    `forms` are its mailings besides `mailing`; they may be made while `deliveries` is gone through. `settled` are ids of notices that need not be shown any more, because the articles tell them. `deliveries` is gone
-    through once, so a million of them need not be in memory.
+    `settled` are ids of notices that need not be shown any more, because the articles tell them. `mailing` is in the
+    newsletter's own form, None where there is nothing of it to mail; `forms` are the others, by `Choice.form`.
+    `deliveries` is gone through once, so a million of them need not be in memory.
     """
 
     digest: Digest
     settled: tuple[str, ...] = ()
     mailing: Mailing | None = None
-    deliveries: Iterable[NewDelivery] = ()
     forms: Mapping[str, Mailing] = field(default_factory=dict)
+    deliveries: Iterable[NewDelivery] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A delivery that one owner holds until `lease_until`. `attempts` counts this one."""
+    """A delivery that one owner holds until `lease_until`. `attempts` counts this one.
+
+    `created_at` dates its message: when it was planned, or the hour that its reader chose.
+    """
 
     delivery_id: int
     digest_id: int
@@ -77,8 +80,7 @@ class Claim:
     lease_until: datetime
     attempts: int
     created_at: datetime
-    form: str = ""
-    choice: Choice = WHOLE
+    choice: Choice = field(default_factory=Choice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,8 @@ class Terms:
     """How claims are taken: under whose name, for how long, how an address's key is made.
 
     `hold`: what a crash left open is left for an operator (`unknown`) instead of being sent again. `closed`: the scopes
-    of newsletters that are outside of their hours.
+    of newsletters that are outside of their hours. `resting`: whether preferences, as a text, say that nothing of a
+    newsletter is wanted at a moment.
     """
 
     owner: str
@@ -114,6 +117,7 @@ class Terms:
     address_key: Callable[[str], str]
     hold: bool = False
     closed: frozenset[str] = frozenset()
+    resting: Callable[[str, str, datetime], bool] = lambda *_: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

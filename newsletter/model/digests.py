@@ -134,16 +134,6 @@ class DigestRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailedDigest:
-    """A digest of the record that went to people: where its window ends, and when it was written down."""
-
-    period: str
-    window_start: datetime
-    window_end: datetime
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedDigest:
     """A digest that is due. Windows of one newsletter form a chain; `due_at` is the nominal sending time."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
+from typing import NamedTuple
 
 from newsletter.model.digests import Audience, Cadence, Edition
 
@@ -68,34 +69,38 @@ class Subscription:
     preferences: Preferences = USUAL
 
 
+class Reader(NamedTuple):
+    """Somebody with a confirmed subscription, as planning goes through a million of them.
+
+    `preferences` is their text as the database keeps it, None for the usual ones. `since`: no digest that ended up to then
+    is owed; the beginning of time for who came before the first. `changed_at` is when they last changed how often they get mail, or came back; None: never.
+    """
+
+    subscriber_id: str
+    domain: str
+    preferences: str | None
+    since: datetime
+    changed_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What somebody gets of a mailing. Notices are always in, whatever is chosen.
+    """One form of a mailing. Notices are always in, whatever is chosen.
 
-    `audience` is None for the newsletter's own; `articles` are ids, None for all. Ids of other articles mean nothing.
+    `audience`, `cadence` and `language` are None for the newsletter's own; `articles` are ids, None for all. Ids of
+    other articles mean nothing.
     """
 
     edition: Edition = Edition.STANDARD
     audience: Audience | None = None
     articles: frozenset[str] | None = None
+    cadence: Cadence | None = None
+    language: str | None = None
 
-
-WHOLE = Choice()  #: what somebody gets who chose nothing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """A confirmed subscription as planning sees it; `id` is the subscriber's, `domain` that of the address.
-
-    Up to `since`, the end of a digest, nothing is owed to them. `changed_at`: when they last came back, or changed how
-    often they want it; what they have had is then asked of the ledger.
-    """
-
-    id: str
-    domain: str
-    preferences: Preferences = USUAL
-    since: datetime | None = None
-    changed_at: datetime | None = None
+    @property
+    def form(self) -> str:
+        """Which of a digest's mailings it is cut from: `weekly`, `de`, `weekly-de`; empty for the newsletter's own."""
+        return "-".join(part for part in (self.cadence, self.language) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,6 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import feedparser  # type: ignore[import-untyped] # it ships no types
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, iterparse
 
@@ -86,6 +85,8 @@ class Feed:
 
 
 def _xml_entries(file: Raw) -> list[dict[str, Any]]:
+    import feedparser  # type: ignore[import-untyped]  # noqa: PLC0415 - most installations read no feeds
+
     _check_xml(file)
     try:
         read = feedparser.parse(

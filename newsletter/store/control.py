@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, insert, literal, select, update
 
 from newsletter.model import DeliveryState
 from newsletter.store import schema
@@ -17,13 +17,18 @@ from newsletter.store.digests import DONE, SENDING
 from newsletter.store.rows import among
 from newsletter.store.schema import delivery as table
 
+_FORGOTTEN_AT_ONCE = 20_000  #: rows; senders get in between
+
 WAITING = (DeliveryState.PENDING, DeliveryState.DEFERRED)
 FAILED = (DeliveryState.BOUNCED, DeliveryState.EXPIRED, DeliveryState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRecord:
-    """A delivery as the ledger has it, and what happened to it, oldest first. `code` and `enhanced` as in Outcome."""
+    """A delivery as the ledger has it, and what happened to it, oldest first. `code` and `enhanced` as in Outcome.
+
+    `reason` tells why it was skipped.
+    """
 
     id: int
     newsletter: str
@@ -38,6 +43,7 @@ class DeliveryRecord:
     ambiguous: bool
     code: int | None
     enhanced: str | None
+    reason: str | None = None
     events: tuple[DeliveryEvent, ...] = ()
 
 
@@ -76,15 +82,32 @@ class Control:
             row = connection.execute(query).one_or_none()
             return None if row is None else _record_of(row, events_of(connection, row.id))
 
+    def forget_events(self, before: datetime) -> int:
+        """Delete what happened to deliveries before that moment; how many rows. What became of each of them stays."""
+        log, gone = schema.delivery_event, 0
+        oldest = select(log.c.id, log.c.at).order_by(log.c.id).limit(1)
+        while True:
+            with self._database.begin() as connection:
+                row = connection.execute(oldest).one_or_none()
+                if row is None or row.at >= before:
+                    return gone
+                old = delete(log).where(log.c.id < row.id + _FORGOTTEN_AT_ONCE, log.c.at < before)
+                gone += connection.execute(old).rowcount
+
     def cancel(self, newsletter: str, period: str, now: datetime) -> int:
         """What waits of a digest is not sent; how many. What is being sent goes on."""
         return self._move(_of(newsletter, period, WAITING), DeliveryState.CANCELLED, "cancelled", now)
 
     def retry(self, newsletter: str, period: str, address: str | None, now: datetime) -> int:
-        """Let go at once what was deferred of a digest; with `address` that person's, also where it had failed for good."""
+        """Let go at once what was deferred of a digest; with `address` that person's, also where it had failed for good.
+
+        What waits for the hour that its reader chose goes on waiting, unless that person is named.
+        """
         states = WAITING if address is None else (*WAITING, *FAILED)
         which = _of(newsletter, period, states)
-        if address is not None:
+        if address is None:
+            which = and_(which, table.c.created_at <= now)
+        else:
             which = and_(which, table.c.subscriber_id.in_(_person(address)))
         return self._move(which, DeliveryState.PENDING, "retried", now)
 
@@ -156,5 +179,6 @@ def _record_of(row: Row[Any], events: tuple[DeliveryEvent, ...] = ()) -> Deliver
         ambiguous=row.ambiguous,
         code=row.code,
         enhanced=row.enhanced,
+        reason=row.reason,
         events=events,
     )

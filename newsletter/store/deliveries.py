@@ -1,6 +1,7 @@
 """The ledger: one row for each mailing and recipient, and everything that happened to it.
 
-`pending -> sending -> sent | deferred | bounced | suppressed | unknown | expired`. A row is claimed in a committed
+`pending -> sending -> sent | deferred | bounced | suppressed | unknown | expired`, or `skipped`, which is what its reader
+wishes. A row is claimed in a committed
 transaction before a byte leaves, under the owner's name and for the time of a lease; the result is taken from that
 claim alone. So after a crash every question is open in the ledger, and none is only in the memory of a dead process.
 """
@@ -11,7 +12,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -34,7 +35,7 @@ from sqlalchemy import (
 
 from newsletter.model import (
     EVERYTHING,
-    WHOLE,
+    Choice,
     Claim,
     DeliveryState,
     Exchange,
@@ -48,15 +49,15 @@ from newsletter.model import (
     scopes_of,
 )
 from newsletter.pacing import Pace, holds, reserve
-from newsletter.portions import PAUSED, pausing
 from newsletter.store import schema
+from newsletter.store.choices import Choices
 from newsletter.store.database import Database
 from newsletter.store.digests import READY, SENDING
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
-from newsletter.store.preferences import load_choice, loads
 from newsletter.store.rows import Hot
 from newsletter.store.schema import delivery as table
+from newsletter.wishes import PAUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,8 @@ class DeliveryEvent:
 
 
 _PACES_KEPT = timedelta(minutes=1)
+_EVERYTHING = Choice()
+_NO_CHOICES: Mapping[int, Choice] = {}
 _STOCK_KEPT = timedelta(seconds=1)
 _READ_AHEAD = 256  #: rows
 _NO_TERMS = Terms(owner="", lease=timedelta(), address_key=str)  # nothing is claimed under them
@@ -82,6 +85,7 @@ class Deliveries:
         self._database = database
         self._paces = Paces(database) if paces is None else paces
         self._paced: tuple[datetime, frozenset[str]] | None = None
+        self._choices = Choices()
         self._stock: _Stock | None = None
 
     def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange:
@@ -91,7 +95,7 @@ class Deliveries:
         changes and the result comes back in `lost`. Due are rows whose lease has run out (their fate is unknown, so they become ambiguous,
         or `unknown` where the terms say so), deferred ones whose time has come, and pending ones, in this order. Before
         a row is taken it is looked at again: where the subscription is no longer confirmed, or the address is
-        suppressed, it becomes `suppressed`; where its domain is paused, it waits; where its domain has a pace, it waits for
+        suppressed, it becomes `suppressed`; where its reader takes a break, `skipped`; where its domain is paused, it waits; where its domain has a pace, it waits for
         its slot. Nothing is taken of what is paused.
 
         Raises ValueError for an outcome that ends nothing.
@@ -101,14 +105,19 @@ class Deliveries:
         paced = self._paced_scopes(now) if wanted else frozenset()
         try:
             with self._database.begin_again(self) as (connection, mark):
-                desk = _Desk(connection, terms, now, paced, self._paces, _still_good(self._stock, mark, terms, now))
+                desk = self._desk(connection, terms, now, paced, _still_good(self._stock, mark, terms, now))
                 _record(desk, settled)
                 return self._served(desk, wanted)
         except _LostClaimError:
             with self._database.begin_again(self) as (connection, mark):
-                desk = _Desk(connection, terms, now, paced, self._paces, _still_good(None, mark, terms, now))
+                desk = self._desk(connection, terms, now, paced, _still_good(None, mark, terms, now))
                 lost = tuple(one for one in settled if not _recorded(desk, one))
                 return self._served(desk, wanted, lost)
+
+    def _desk(
+        self, connection: Connection, terms: Terms, now: datetime, paced: Collection[str], stock: _Stock
+    ) -> _Desk:
+        return _Desk(connection, terms, now, paced, self._paces, self._choices, stock)
 
     def _served(self, desk: _Desk, wanted: int, lost: tuple[Settled, ...] = ()) -> Exchange:
         """Within the transaction, so that nobody else can take of the stock meanwhile."""
@@ -309,11 +318,13 @@ class _Desk:
         now: datetime,
         paced: Collection[str],
         paces: Paces,
+        choices: Choices,
         stock: _Stock,
     ) -> None:
         self.connection = connection
         self.terms = terms
         self.now = now
+        self.choices = choices
         self.stock = stock
         self.events: list[dict[str, Any]] = []
         self._paced = paced
@@ -375,20 +386,18 @@ def _whole_row() -> Select[tuple[Any, ...]]:
     return (
         select(
             *(table.c[name] for name in ("id", "digest_id", "subscriber_id", "domain", "message_id", "state")),
-            *(table.c[name] for name in ("attempts", "created_at", "reserved_at")),
-            schema.choice.c.text.label("choice"),
-            link.c.preferences,
+            *(table.c[name] for name in ("attempts", "created_at", "reserved_at", "choice_id")),
             digest.c.newsletter,
             digest.c.period,
             digest.c.state.label("digest_state"),
             person.c.address,
             person.c.name,
             link.c.state.label("subscription_state"),
+            link.c.preferences,
         )
         .join(digest, digest.c.id == table.c.digest_id)
         .outerjoin(person, person.c.id == table.c.subscriber_id)
         .outerjoin(link, subscribed)
-        .outerjoin(schema.choice, schema.choice.c.id == table.c.choice_id)
     )
 
 
@@ -452,6 +461,8 @@ def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause], li
     """Claim what may be sent of these rows, and give each of the others the state that it belongs in."""
     connection, terms, now = desk.connection, desk.terms, desk.now
     lease_until = now + terms.lease
+    chosen = {row.choice_id for row in rows if row.choice_id is not None}
+    choices = desk.choices.of(connection, chosen) if chosen else _NO_CHOICES
     taken: list[Claim] = []
     values: list[dict[str, Any]] = []
     for row in rows:
@@ -460,7 +471,7 @@ def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause], li
             desk.events.append(_event(row.id, "lease-expired", now))
         aside = _aside(row, desk, listed, paused, expired=expired) or _paced(desk, row)
         if aside is None:
-            taken.append(_claim_of(row, terms.owner, lease_until))
+            taken.append(_claim_of(row, terms.owner, lease_until, choices.get(row.choice_id, _EVERYTHING)))
             values.append(_claimed(taken[-1], doubt=expired))
             desk.events.append(_event(row.id, "claimed", now))
         else:
@@ -498,6 +509,7 @@ class _Aside:
     kind: str
     next_at: datetime | None = None
     reserved_at: datetime | None = None
+    reason: str | None = None
 
 
 def _paced(desk: _Desk, row: Row[Any]) -> _Aside | None:
@@ -517,10 +529,10 @@ def _aside(
         return _Aside(state=DeliveryState.SUPPRESSED, kind="not-subscribed")
     if row.id in listed:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="address-suppressed")
-    if row.preferences is not None and pausing(_wishes(row.preferences), "UTC", desk.now):  # set since it was planned
-        return _Aside(state=DeliveryState.SKIPPED, kind=PAUSED)
     if expired and terms.hold:
         return _Aside(state=DeliveryState.UNKNOWN, kind="held")
+    if row.preferences is not None and not expired and terms.resting(row.newsletter, row.preferences, desk.now):
+        return _Aside(state=DeliveryState.SKIPPED, kind=PAUSED, reason=PAUSED)
     pause = paused.get(domain_scope(row.domain))
     if pause is not None and pause.until is not None:
         return _Aside(state=DeliveryState.DEFERRED, kind="domain-paused", next_at=pause.until)
@@ -529,7 +541,7 @@ def _aside(
 
 def _set_aside(connection: Connection, number: int, aside: _Aside, *, doubt: bool) -> None:
     values: dict[str, Any] = {"state": aside.state.value, "owner": None, "lease_until": None, "next_at": aside.next_at}
-    values["reserved_at"] = aside.reserved_at
+    values["reserved_at"], values["reason"] = aside.reserved_at, aside.reason
     if doubt:
         values["ambiguous"] = True
     connection.execute(update(table).where(table.c.id == number).values(values))
@@ -562,8 +574,7 @@ _LISTED = select(schema.suppression.c.address_key).where(
 )
 
 
-def _claim_of(row: Row[Any], owner: str, lease_until: datetime) -> Claim:
-    form, choice = _USUAL_CHOICE if row.choice is None else _chosen(row.choice)
+def _claim_of(row: Row[Any], owner: str, lease_until: datetime, choice: Choice) -> Claim:
     return Claim(
         delivery_id=row.id,
         digest_id=row.digest_id,
@@ -575,14 +586,8 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime) -> Claim:
         lease_until=lease_until,
         attempts=row.attempts + 1,
         created_at=row.created_at,
-        form=form,
         choice=choice,
     )
-
-
-_USUAL_CHOICE = "", WHOLE
-_chosen = lru_cache(4096)(load_choice)
-_wishes = lru_cache(4096)(loads)
 
 
 def _event(

@@ -6,22 +6,19 @@ recipient are one transaction, and so is a chain of them. States: `ready` (has d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, insert, or_, select, update
 
 from newsletter.errors import StoreError
 from newsletter.model import (
-    WHOLE,
-    Choice,
     DeliveryState,
     Digest,
     DigestRecord,
-    MailedDigest,
     Mailing,
     NewDelivery,
     NewDigest,
@@ -31,11 +28,12 @@ from newsletter.model import (
     PlannedDigest,
 )
 from newsletter.store import schema
+from newsletter.store.choices import ChoiceNumbers
 from newsletter.store.database import Database, insert_new
 from newsletter.store.documents import article_of, notice_of
-from newsletter.store.preferences import dump_choice
 from newsletter.store.rows import among, driver_moment, write_rows
 from newsletter.store.schema import digest as table
+from newsletter.wishes import Contents, Issue
 
 READY, SENDING, DONE, EMPTY = "ready", "sending", "done", "empty"
 OPEN = (DeliveryState.PENDING.value, DeliveryState.SENDING.value, DeliveryState.DEFERRED.value)
@@ -55,10 +53,11 @@ class RecordedDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Added:
-    """A digest that was written down, and to how many people it goes."""
+    """A digest that was written down, to how many people it goes, and how many want nothing of it."""
 
     id: int
     deliveries: int
+    skipped: int = 0
 
 
 class Digests:
@@ -81,6 +80,49 @@ class Digests:
                 )
                 for row in connection.execute(query)
             )
+
+    def issues(self, newsletter: str) -> tuple[Issue, ...]:
+        """Every digest of `newsletter` that was mailed, oldest first; empty ones too, for they end weeks and months."""
+        columns = (table.c.period, table.c.window_start, table.c.window_end, table.c.created_at)
+        mailed = select(*columns).where(table.c.newsletter == newsletter, table.c.mailed)
+        with self._database.read() as connection:
+            return tuple(
+                Issue(
+                    period=row.period,
+                    window_start=row.window_start,
+                    window_end=row.window_end,
+                    made_at=row.created_at,
+                )
+                for row in connection.execute(mailed.order_by(table.c.window_end))
+            )
+
+    def contents(self, newsletter: str, periods: Collection[str]) -> dict[str, Contents]:
+        """What the digests of these periods carry."""
+        return {
+            one.planned.period: Contents(
+                articles=tuple(placed.article for placed in one.placed), notices=tuple(one.notices)
+            )
+            for one in self.named(newsletter, periods)
+        }
+
+    def served(self, newsletter: str, since: Mapping[str, datetime]) -> dict[str, datetime]:
+        """Subscriber -> the end of the newest digest of `newsletter` that the ledger has a row of theirs for.
+
+        Of digests that end after the moment which is told of each; left out is who has no such row.
+        """
+        ends = select(table.c.id, table.c.window_end).where(table.c.newsletter == newsletter, table.c.mailed)
+        found: dict[str, datetime] = {}
+        people = schema.delivery.c.subscriber_id
+        with self._database.read() as connection:
+            for row in connection.execute(ends.order_by(table.c.window_end.desc())).all():
+                open_ones = [one for one, moment in since.items() if one not in found and moment < row.window_end]
+                if not open_ones:
+                    break
+                theirs = select(people).where(
+                    schema.delivery.c.digest_id == row.id, among(connection, people, open_ones)
+                )
+                found |= dict.fromkeys(connection.execute(theirs).scalars(), row.window_end)
+        return found
 
     def add(self, chain: Sequence[NewDigest], now: datetime) -> tuple[Added, ...] | None:
         """Write down digests of one newsletter that follow one another, all of them or none.
@@ -107,25 +149,13 @@ class Digests:
         wanted = select(table).where(table.c.newsletter == newsletter, table.c.period.in_(list(periods)))
         return self._recorded(wanted.order_by(table.c.window_start))
 
-    def mailed(self, newsletter: str) -> tuple[MailedDigest, ...]:
-        """The digests of `newsletter` that have an email, oldest first."""
-        has_email = exists().where(schema.mailing.c.digest_id == table.c.id)
-        query = select(table).where(table.c.newsletter == newsletter, has_email).order_by(table.c.window_end)
-        with self._database.read() as connection:
-            return tuple(
-                MailedDigest(
-                    period=row.period,
-                    window_start=row.window_start,
-                    window_end=row.window_end,
-                    created_at=row.created_at,
-                )
-                for row in connection.execute(query)
-            )
-
     def periods(self, newsletter: str, after: int = 0) -> tuple[str, ...]:
-        """The periods of every digest of `newsletter` that carries something, of those with an id above `after`."""
+        """The periods of every digest of `newsletter` that carries something, of those with an id above `after`.
+
+        One that carries nothing may have deliveries all the same: it may be the last of a week that does.
+        """
         wanted = select(table.c.period).where(
-            table.c.newsletter == newsletter, table.c.id > after, table.c.state != EMPTY
+            table.c.newsletter == newsletter, table.c.id > after, table.c.state != EMPTY, _CARRIES
         )
         with self._database.read() as connection:
             return tuple(connection.execute(wanted.order_by(table.c.window_start)).scalars())
@@ -154,7 +184,9 @@ class Digests:
         return next(iter(self._recorded(newest)), None)
 
     def mailing(self, digest_id: int, form: str = "") -> Mailing:
-        """An email of a digest; `form` is empty for that of most people. Raises StoreError where it has none."""
+        """The email of a digest, in its newsletter's own form or in another (`Choice.form`). Raises StoreError where there
+        is none.
+        """
         query = (
             select(table.c.newsletter, table.c.period, schema.mailing.c.subject, schema.mailing.c.template)
             .join(schema.mailing, schema.mailing.c.digest_id == table.c.id)
@@ -163,7 +195,7 @@ class Digests:
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
-            raise StoreError(f"digest {digest_id} has no mailing{f' of the form {form}' if form else ''}")
+            raise StoreError(f"digest {digest_id} has no mailing{form and f' of the form {form}'}")
         return Mailing(newsletter=row.newsletter, period=row.period, subject=row.subject, template=row.template)
 
     def close_finished(self) -> int:
@@ -191,6 +223,12 @@ class Digests:
         )
 
 
+_CARRIES = or_(
+    exists().where(schema.digest_article.c.digest_id == table.c.id),
+    exists().where(schema.digest_notice.c.digest_id == table.c.id, schema.digest_notice.c.shown),
+)
+
+
 class _OvertakenError(Exception):
     """Another planner has recorded this digest; what was begun is rolled back."""
 
@@ -209,55 +247,33 @@ def _add(connection: Connection, new: NewDigest, now: datetime) -> Added:
         raise _OvertakenError
     number: int = row.id
     _insert_contents(connection, number, new.digest, new.settled)
-    deliveries = _add_deliveries(connection, number, new, now)
-    mailings = {} if new.mailing is None else {"": new.mailing, **new.forms}
-    for form, mailing in mailings.items():
+    mailings = ([] if new.mailing is None else [("", new.mailing)]) + list(new.forms.items())
+    for form, mailing in mailings:
         values = {"digest_id": number, "form": form, "subject": mailing.subject, "template": mailing.template}
         connection.execute(insert(schema.mailing).values(values))
-    if deliveries and new.mailing is None:
+    going, skipped = _add_deliveries(connection, number, new, now)
+    if going and not mailings:
         planned = new.digest.planned
         raise StoreError(f"digest {planned.newsletter} {planned.period}: deliveries without a mailing")
-    if deliveries:
+    if going or skipped:
         connection.execute(update(table).where(table.c.id == number).values(state=READY))
-    return Added(id=number, deliveries=deliveries)
+    return Added(id=number, deliveries=going, skipped=skipped)
 
 
-def _add_deliveries(connection: Connection, number: int, new: NewDigest, now: datetime) -> int:
-    """Write deliveries down as they come; how many go out. A few of them are all that is in memory."""
-    desk, waiting, count = _Desk(connection, number, now), iter(new.deliveries), 0
-    while batch := list(islice(waiting, _BATCH)):
-        write_rows(connection, _NEW_DELIVERY, [desk.row(one) for one in batch], _COLUMNS)
-        count += sum(not one.skipped for one in batch)
-    return count
-
-
-class _Desk:
-    """Makes rows of new deliveries, and writes down what they choose, once each."""
-
-    def __init__(self, connection: Connection, number: int, now: datetime) -> None:
-        self._connection, self._number = connection, number
-        self._moment = driver_moment(connection, now)
-        self._choices: dict[tuple[str, Choice], int | None] = {("", WHOLE): None}
-
-    def row(self, one: NewDelivery) -> tuple[object, ...]:
-        key = one.form, one.choice
-        if key not in self._choices:
-            self._choices[key] = self._choice(*key)
-        state, next_at = DeliveryState.PENDING, self._moment
-        if one.next_at is not None:
-            state, next_at = DeliveryState.DEFERRED, driver_moment(self._connection, one.next_at)
-        if one.skipped:
-            state, next_at = DeliveryState.SKIPPED, None
-        named = (self._number, one.subscriber_id, one.domain, one.message_id, state.value, 0, next_at, False)
-        return (*named, self._choices[key], one.skipped or None, self._moment)
-
-    def _choice(self, form: str, choice: Choice) -> int:
-        text = dump_choice(form, choice)
-        row = insert_new(self._connection, schema.choice, {"text": text})
-        if row is None:
-            known = select(schema.choice.c.id).where(schema.choice.c.text == text)
-            return int(self._connection.execute(known).scalar_one())
-        return int(row.id)
+def _add_deliveries(connection: Connection, number: int, new: NewDigest, now: datetime) -> tuple[int, int]:
+    """Write deliveries down as they come; how many go out, and how many are skipped. A few at a time are in memory."""
+    waiting, moment, going, skipped = iter(new.deliveries), driver_moment(connection, now), 0, 0
+    choices = ChoiceNumbers(connection)
+    while some := list(islice(waiting, _BATCH)):
+        numbers = choices.of(one.choice for one in some)
+        rows = [
+            _delivery(connection, number, one, None if one.choice is None else numbers[one.choice], moment)
+            for one in some
+        ]
+        write_rows(connection, _NEW_DELIVERY, rows, _COLUMNS)
+        aside = sum(1 for one in some if one.skipped is not None)
+        going, skipped = going + len(some) - aside, skipped + aside
+    return going, skipped
 
 
 def _values(digest: Digest, *, now: datetime) -> dict[str, Any]:
@@ -308,6 +324,19 @@ _COLUMNS = (
     "created_at",
 )
 _NEW_DELIVERY = insert(schema.delivery)
+
+
+def _delivery(
+    connection: Connection, number: int, delivery: NewDelivery, choice: int | None, moment: object
+) -> tuple[object, ...]:
+    """An hour that was chosen dates the delivery too: its message is then as new as it looks."""
+    named = (number, delivery.subscriber_id, delivery.domain, delivery.message_id)
+    if delivery.skipped is not None:
+        return (*named, DeliveryState.SKIPPED.value, 0, None, False, choice, delivery.skipped, moment)
+    if delivery.next_at is None:
+        return (*named, DeliveryState.PENDING.value, 0, moment, False, choice, None, moment)
+    at = driver_moment(connection, delivery.next_at)
+    return (*named, DeliveryState.DEFERRED.value, 0, at, False, choice, None, at)
 
 
 def _planned(row: Row[Any]) -> PlannedDigest:

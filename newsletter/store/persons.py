@@ -20,6 +20,7 @@ class Persons:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._traces = False
 
     def everything(self, address: str, mailbox_key: str, address_key: str) -> dict[str, Any]:
         """What we hold of this address, as JSON values; empty where that is nothing.
@@ -31,8 +32,11 @@ class Persons:
             told: dict[str, Any] = {} if person is None else _held_of(connection, person.id)
             asking = _rows(connection, schema.request, schema.request.c.address_key == mailbox_key)
             listed = _rows(connection, suppression, suppression.c.address_key == address_key)
+            counted = _rows(connection, schema.asked, schema.asked.c.address_key == mailbox_key)
         if asking:
             told["requests"] = [_plain(row, "id", "address_key", "answered") for row in asking]
+        if counted:
+            told["asked"] = _plain(counted[0], "address_key")
         if listed:
             told["suppression"] = _plain(listed[0], "address_key")
         return told
@@ -49,8 +53,13 @@ class Persons:
             asking = delete(waiting).where(waiting.c.address_key.in_(list(keys)))
             found = connection.execute(gone).rowcount + connection.execute(asking).rowcount
             connection.execute(delete(counted).where(counted.c.address_key.in_(list(keys))))
-        self._database.scrub()
+        self._traces = not self._database.scrub()
         return found > 0
+
+    def wipe_again(self) -> None:
+        """Empty the log of SQLite where that could not be done at once, because somebody was reading."""
+        if self._traces:
+            self._traces = not self._database.scrub()
 
 
 def _held_of(connection: Connection, subscriber_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Preferences as the database keeps them: JSON with sorted keys, without what is usual, so that equal ones are equal texts."""
+"""Preferences and choices as the database keeps them: JSON with sorted keys, without what is usual, so that equal ones are equal texts."""
 
 from __future__ import annotations
 
@@ -20,37 +20,40 @@ _READ: dict[str, Any] = {
     "send_at": time.fromisoformat,
     "zone": str,
     "paused_until": date.fromisoformat,
+    "articles": frozenset,
 }
+_EVERYTHING = Choice()
 
 
 def dumps(preferences: Preferences) -> str | None:
     """The text of preferences; None for the usual ones."""
-    told = {field.name: getattr(preferences, field.name) for field in fields(Preferences)}
-    unusual = {name: _plain(value) for name, value in told.items() if value != getattr(USUAL, name)}
-    return json.dumps(unusual, sort_keys=True) if unusual else None
+    return _dumped(preferences, USUAL)
 
 
 def loads(text: str | None) -> Preferences:
     """The preferences of a text that `dumps` made."""
+    return Preferences(**_loaded(text))
+
+
+def dump_choice(choice: Choice) -> str | None:
+    """The text of a choice; None for everything in the newsletter's own form."""
+    return _dumped(choice, _EVERYTHING)
+
+
+def load_choice(text: str | None) -> Choice:
+    """The choice of a text that `dump_choice` made."""
+    return Choice(**_loaded(text))
+
+
+def _dumped(value: Preferences | Choice, usual: Preferences | Choice) -> str | None:
+    told = {field.name: getattr(value, field.name) for field in fields(value)}
+    unusual = {name: _plain(each) for name, each in told.items() if each != getattr(usual, name)}
+    return json.dumps(unusual, sort_keys=True) if unusual else None
+
+
+def _loaded(text: str | None) -> dict[str, Any]:
     told = {} if text is None else json.loads(text)
-    return Preferences(**{name: _READ[name](value) for name, value in told.items()})
-
-
-def dump_choice(form: str, choice: Choice) -> str:
-    """The text of what a delivery carries: a form of its digest's mailing, and what of it."""
-    told = {"form": form, "edition": choice.edition, "audience": choice.audience}
-    return json.dumps(told | {"articles": None if choice.articles is None else sorted(choice.articles)})
-
-
-def load_choice(text: str) -> tuple[str, Choice]:
-    """The form and the choice of a text that `dump_choice` made."""
-    told = json.loads(text)
-    articles, audience = told["articles"], told["audience"]
-    return told["form"], Choice(
-        edition=Edition(told["edition"]),
-        audience=None if audience is None else Audience(audience),
-        articles=None if articles is None else frozenset(articles),
-    )
+    return {name: _READ[name](value) for name, value in told.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -71,7 +71,8 @@ class Requests:
         """
         counts: Counter[Answer] = Counter()
         with self._database.begin() as connection:
-            sent, since = _sent_within_hour(connection, now)
+            before, since = _sent_within_hour(connection, now)
+            sent = before
             for row in connection.execute(_OPEN.limit(most)).all():
                 request = _request_of(row)
                 known = _known(connection, row, address_key(row.address))
@@ -80,7 +81,8 @@ class Requests:
                 if told is Answer.WAIT:
                     break
                 sent += _carry_out(connection, row, request, known, told, now)
-            upsert(connection, allowance, {"scope": _BRAKE, "count": sent, "since": since}, key=("scope",))
+            if sent > before:
+                upsert(connection, allowance, {"scope": _BRAKE, "count": sent, "since": since}, key=("scope",))
         return counts
 
     def find(self, token_hash: str, now: datetime) -> Request | None:

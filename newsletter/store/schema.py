@@ -207,7 +207,7 @@ subscription = Table(
     Column("preferences", Text),
     Column("since", UtcDateTime),
     Column("changed_at", UtcDateTime),
-    Index(None, "newsletter", "state"),
+    Index(None, "newsletter", "state", "subscriber_id"),
 )
 
 # What was asked for on the sign-up page and is not confirmed yet; no subscriber stands behind it. `address_key` is the keyed
@@ -236,7 +236,7 @@ confirmation = Table(
 )
 
 # How many mails that nobody had confirmed went to an address, and when the last one did. By a keyed hash, for it has to
-# outlive the request.
+# outlive the request; with `preferences/` before it, the same of links to preferences.
 asked = Table(
     "asked",
     metadata,
@@ -410,7 +410,7 @@ search_entry = Table(
 SEARCH_WORDS = "search_words"
 SEARCH_WORDS_MADE = {
     "sqlite": (
-        "CREATE VIRTUAL TABLE search_words USING fts5(title, body, topics, tokenize = 'ascii', detail = 'full')",
+        "CREATE VIRTUAL TABLE search_words USING fts5(title, body, marks, tokenize = 'ascii', detail = 'full')",
     ),
     "postgresql": (
         "CREATE TABLE search_words (number BIGINT PRIMARY KEY, title TSVECTOR NOT NULL, words TSVECTOR NOT NULL)",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -43,10 +43,13 @@ from newsletter.store.visibility import visible
 PAGE_SIZE = 20  #: articles
 MOST = 1000  #: so many are counted, and can be leafed through
 
+LONGEST = timedelta(seconds=3)  #: PostgreSQL gives a search up that takes longer; SQLite has none that does
+
 _STEP = "search"  # in table `progress`
 _FORM = "1"  # of what is indexed; another one has everything indexed anew
 _BATCH = 200
 _SAME_MOMENT = 24  # bits of a number that tell articles of one second apart
+_IN_TITLE = "\u00a7"  # before a root that stands in a title; no root holds it, so nobody can type it
 _GAP = 2  # between the title and the rest: no phrase reaches across
 
 _words = bare_table("search_words", column("number"), column("title"), column("words"))
@@ -90,11 +93,12 @@ class Search:
     def find(self, asked: Question, topic: str | None, page: int, now: datetime) -> Found:
         """Page `page`, counted from 1, of the articles that answer; with `topic`, its slug, only those that have it.
 
-        A question without any wish finds nothing.
+        A question without any wish finds nothing. Raises StoreError for one that would take longer than LONGEST.
         """
         if not asked:
             return Found(articles=(), number=0, more=False)
         with self._database.read() as connection:
+            _limit_time(connection)
             classes = _classes(connection.dialect.name, asked, topic)
             numbers = [_count(connection, each) for each in classes]
             ids = _page(connection, classes, numbers, (page - 1) * PAGE_SIZE, now)
@@ -164,7 +168,8 @@ def number_of(article_id: str, published: datetime) -> int:
 
 def _row(connection: Connection, number: int, told: Indexed) -> dict[str, Any]:
     if connection.dialect.name == "sqlite":
-        parts = {"title": told.title, "body": told.body, "topics": told.topics}
+        marks = (*(f"{_IN_TITLE}{root}" for root in told.title), *told.topics)
+        parts = {"title": told.title, "body": told.body, "marks": marks}
         return {"number": number} | {name: " ".join(roots) for name, roots in parts.items()}
     title, body = _numbered(told.title), _numbered(told.body, len(told.title) + _GAP)
     topics = [(name, None) for name in told.topics]
@@ -184,7 +189,7 @@ def _vector(placed: Iterable[tuple[str, int | None]]) -> str:
 
 
 _INSERTS = {
-    "sqlite": text("INSERT INTO search_words (rowid, title, body, topics) VALUES (:number, :title, :body, :topics)"),
+    "sqlite": text("INSERT INTO search_words (rowid, title, body, marks) VALUES (:number, :title, :body, :marks)"),
     "postgresql": text(
         "INSERT INTO search_words (number, title, words) "
         "VALUES (:number, CAST(:title AS tsvector), CAST(:words AS tsvector))"
@@ -193,6 +198,13 @@ _INSERTS = {
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
+
+
+def _limit_time(connection: Connection) -> None:
+    """A phrase of common words, which a GIN index knows no places of, must not keep a server busy."""
+    if connection.dialect.name == "postgresql":
+        milliseconds = str(LONGEST // timedelta(milliseconds=1))
+        connection.execute(select(func.set_config("statement_timeout", milliseconds, True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,18 +222,19 @@ def _classes(dialect: str, asked: Question, topic: str | None) -> tuple[_Class, 
 
 
 def _sqlite(asked: Question, names: tuple[Roots, ...]) -> tuple[_Class, _Class]:
-    wanted = " AND ".join(map(_phrase, asked.wanted))
-    topics = "".join(f" AND topics : {_phrase(each)}" for each in names)
+    """Roots in titles are terms of their own: by a filter of columns every place of a common word would be looked at."""
+    wanted = " AND ".join(map(_phrase, (*asked.wanted, *names)))
+    in_title = " AND ".join(_phrase(roots, _IN_TITLE) for roots in asked.wanted)
+    topics = "".join(f" AND {_phrase(each)}" for each in names)
     unwanted = "".join(f" NOT {_phrase(each)}" for each in asked.unwanted)
-    titled = f"(title : ({wanted}){topics}){unwanted}"
-    others = f"(({wanted}){topics}){unwanted} NOT (title : ({wanted}))"
     key: ColumnElement[int] = _fts.c.rowid
-    return _Class(key, _matches(titled)), _Class(key, _matches(others))
+    titled = _matches(f"({in_title}{topics}){unwanted}")
+    return _Class(key, titled), _Class(key, _matches(f"({wanted}){unwanted} NOT ({in_title})"))
 
 
-def _phrase(roots: Roots) -> str:
-    """FTS5's string: roots in double quotes are a phrase, whatever they spell."""
-    return f'"{" ".join(roots)}"'
+def _phrase(roots: Roots, before: str = "") -> str:
+    """A string of FTS5: roots in double quotes are a phrase, whatever they spell."""
+    return f'"{" ".join(f"{before}{root}" for root in roots)}"'
 
 
 def _matches(expression: str) -> ColumnElement[bool]:
@@ -265,14 +278,16 @@ def _page(
 
 
 def _newest(which: _Class, skip: int, most: int, now: datetime) -> Select[tuple[str]]:
-    """What was withdrawn since the index was brought up to date is left out."""
+    """Cut out first, and only then joined, so that the last page costs no more than the first. What was withdrawn since
+    the index was brought up to date is left out.
+    """
+    key = which.key.label("number")
+    cut = select(key).where(which.answers).order_by(which.key.desc()).offset(skip).limit(most).subquery()
     return (
         select(article_table.c.id)
-        .select_from(which.key.table)
-        .join(entry, entry.c.number == which.key)
+        .select_from(cut)
+        .join(entry, entry.c.number == cut.c.number)
         .join(article_table, article_table.c.id == entry.c.article_id)
-        .where(which.answers, visible(now))
-        .order_by(which.key.desc())
-        .offset(skip)
-        .limit(most)
+        .where(visible(now))
+        .order_by(cut.c.number.desc())
     )

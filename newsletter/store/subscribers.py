@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
 
-from newsletter.model import Consent, Preferences, Reader, Subscriber, Subscription, SubscriptionState
+from newsletter.model import Consent, Preferences, Subscriber, Subscription, SubscriptionState
 from newsletter.store.database import Database, insert_new
 from newsletter.store.preferences import dumps, loads
-from newsletter.store.rows import Hot
-from newsletter.store.schema import delivery, digest, suppression
+from newsletter.store.schema import digest, suppression
 from newsletter.store.schema import subscriber as table
 from newsletter.store.schema import subscription as links
 
 _BATCH = 5_000  #: so many subscribers are read at once
-_WISHES_KEPT = 20_000
 
 
 class Subscribers:
@@ -66,37 +63,6 @@ class Subscribers:
             yield from found
             after, rows = found[-1].id if found else "", len(found) == _BATCH
 
-    def readers(self, newsletter: str) -> Iterator[Reader]:
-        """Who has confirmed a subscription to `newsletter` and not ended it, with what they want, by id.
-
-        A few at a time are in memory, and those who want the same share one value.
-        """
-        wishes = lru_cache(_WISHES_KEPT)(loads)
-        after, more = "", True
-        while more:
-            with self._database.read() as connection:
-                rows = _READERS.all(connection, {"after": after, "wanted": newsletter, "most": _BATCH})
-            for row in rows:
-                yield Reader(
-                    id=row.id,
-                    domain=row.address.rpartition("@")[2].lower(),
-                    preferences=wishes(row.preferences),
-                    since=row.since,
-                    changed_at=row.changed_at,
-                )
-            after, more = rows[-1].id if rows else "", len(rows) == _BATCH
-
-    def served(self, subscriber_id: str, newsletter: str) -> datetime | None:
-        """The end of the newest digest of `newsletter` for which there is a delivery to this person, sent or not."""
-        ends = (
-            select(func.max(digest.c.window_end))
-            .join(delivery, delivery.c.digest_id == digest.c.id)
-            .where(digest.c.newsletter == newsletter, delivery.c.subscriber_id == subscriber_id)
-        )
-        with self._database.read() as connection:
-            end: datetime | None = connection.execute(ends).scalar()
-            return end
-
     def count_confirmed(self, newsletter: str) -> int:
         """How many have confirmed a subscription to `newsletter` and not ended it."""
         with self._database.read() as connection:
@@ -125,6 +91,16 @@ class Subscribers:
         """End a subscription; False where there is none or it had ended before."""
         with self._database.begin() as connection:
             return end(connection, subscriber_id, newsletter, now)
+
+    def unsubscribe_all(self, pairs: Sequence[tuple[str, str]], now: datetime) -> tuple[bool | None, ...]:
+        """End subscriptions, each by subscriber's id and newsletter, in one transaction.
+
+        For each: True where it stood, False where it had ended before, None where there is none.
+        """
+        with self._database.begin() as connection:
+            return tuple(
+                end(connection, *pair, now) or (False if _there(connection, *pair) else None) for pair in pairs
+            )
 
     def settle(
         self, subscriber_id: str, wanted: Sequence[Subscription], left: Collection[str], now: datetime
@@ -164,19 +140,6 @@ class Subscribers:
 
 def _confirmed(newsletter: str) -> tuple[ColumnElement[bool], ...]:
     return links.c.newsletter == newsletter, links.c.state == SubscriptionState.CONFIRMED.value
-
-
-_READERS = Hot(
-    select(table.c.id, table.c.address, links.c.preferences, links.c.since, links.c.changed_at)
-    .join(links, links.c.subscriber_id == table.c.id)
-    .where(
-        links.c.newsletter == bindparam("wanted"),
-        links.c.state == SubscriptionState.CONFIRMED.value,
-        table.c.id > bindparam("after"),
-    )
-    .order_by(table.c.id)
-    .limit(bindparam("most"))
-)
 
 
 def known_person(connection: Connection, new: Subscriber) -> Subscriber:
@@ -256,6 +219,11 @@ def end(connection: Connection, subscriber_id: str, newsletter: str, now: dateti
         .values(state=SubscriptionState.UNSUBSCRIBED.value, ended_at=now)
     )
     return connection.execute(ended).rowcount > 0
+
+
+def _there(connection: Connection, subscriber_id: str, newsletter: str) -> bool:
+    mine = select(links.c.state).where(links.c.subscriber_id == subscriber_id, links.c.newsletter == newsletter)
+    return connection.execute(mine).one_or_none() is not None
 
 
 def by_address(connection: Connection, address: str) -> Subscriber | None:

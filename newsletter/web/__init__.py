@@ -1,4 +1,4 @@
-"""What the process itself serves: `public/`, the pages for readers and a sign of life."""
+"""What the process itself serves: `public/`, the pages for readers, search, and what operators look at."""
 
 REQUIRED_TEMPLATES = (
     "web/chosen.html",
@@ -11,8 +11,11 @@ REQUIRED_TEMPLATES = (
     "web/preferences_sent.html",
     "web/preferences_unknown.html",
     "web/refused.html",
+    "web/search.html",
     "web/sign_up_closed.html",
     "web/snippet.html",
+    "web/status.css",
+    "web/status.html",
     "web/subscribe.html",
     "web/subscribe_form.html",
     "web/subscribe_sent.html",

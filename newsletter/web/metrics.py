@@ -6,7 +6,6 @@ Nobody's address and no recipient's domain is among them.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -32,10 +31,10 @@ FLEET_TICK = 60  #: seconds between ticks of a fleet
 LEAST_PATIENCE = timedelta(minutes=5)  #: taking in a large source delays the next tick
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
-_ANSWERED = re.compile(
-    r"/(confirm|healthz|metrics|preferences|readyz|search|status|subscribe|unsubscribe)(?:/.*)?", re.DOTALL
+_ANSWERED = frozenset(
+    ("confirm", "healthz", "metrics", "preferences", "readyz", "search", "status", "subscribe", "unsubscribe")
 )
-_FEED = re.compile(r"/feeds/.*\.(?:atom|rss|json|opml)", re.DOTALL)
+_FEEDS = (".atom", ".rss", ".json", ".opml")
 
 
 class Requests:
@@ -54,10 +53,12 @@ class Requests:
 
 def route_class(path: str) -> str:
     """What kind of thing a path names. There are a dozen of them, whatever a stranger asks for."""
-    found = _ANSWERED.fullmatch(path)
-    if found:
-        return found[1]
-    return "feed" if _FEED.fullmatch(path) else "page" if path.endswith("/") else "file"
+    name = path[1:].partition("/")[0]
+    if name in _ANSWERED:
+        return name
+    if name == "feeds" and path.endswith(_FEEDS):
+        return "feed"
+    return "page" if path.endswith("/") else "file"
 
 
 def counted(inner: ASGIApp, requests: Requests) -> ASGIApp:

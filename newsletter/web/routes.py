@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from newsletter.app import App
 from newsletter.errors import StoreError, TemplateError, TokenError
-from newsletter.web import REQUIRED_TEMPLATES, metrics, search
+from newsletter.web import REQUIRED_TEMPLATES, metrics, search, status
 from newsletter.web.choosing import Choosing
 from newsletter.web.desk import Desk
 from newsletter.web.leaving import Leaving
@@ -53,6 +53,7 @@ def _dynamic(app: App, now: Callable[[], datetime], requests: metrics.Requests) 
     dynamic = Starlette(
         routes=[
             *metrics.routes(app, now, door, requests),
+            *status.routes(app, now, door),
             *search.routes(app, now),
             *(route for each in pages for route in each.routes()),
         ],

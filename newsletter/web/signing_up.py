@@ -19,7 +19,7 @@ from newsletter.web.wishes import HOURS, read_wishes, zones
 from newsletter.words import marked
 
 MOST_SIGN_UPS = 10  #: from one network in an hour
-MOST_OF_ALL = 1000  #: in an hour, whoever asks: the brake
+MOST_OF_ALL = 3000  #: in an hour, whoever asks: the brake
 TRAP = "more"  #: a field that nobody sees, and that programs fill in
 
 CONSENT = marked(
@@ -76,14 +76,15 @@ class SigningUp:
 
     def _ask(self, asked: Asked) -> Response:
         """The same page for every address, be it known, unknown, suppressed or somebody else's."""
-        self._desk.count(asked)
         if not self._app.readers.open:
             return self._closed()
         if asked.form.one(TRAP):
+            self._desk.count(asked)
             return self._desk.page("subscribe_sent.html")
         wanted, problems = read_wishes(asked.form, "", self._offers.current(), asked.now.date())
         problems = self._problems(asked, wanted) | problems
         if problems:
+            self._desk.count(asked)
             return self._form(asked.form, problems)
         self._desk.count(asked, "sign-up", MOST_SIGN_UPS)
         self._desk.count(asked, "sign-up", MOST_OF_ALL, key="all")

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 from builders import make_article, make_newsletter, make_notice, make_site
 from wire import read
 
+from newsletter.mail.choice import EVERYTHING
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import NoteKind, compile_note
 from newsletter.model import (
-    WHOLE,
     Article,
     Audience,
     Choice,
@@ -163,7 +163,7 @@ def make_message(
     addressee: Addressee | None = None,
     site: Site = SITE,
     *,
-    choice: Choice = WHOLE,
+    choice: Choice = EVERYTHING,
 ) -> Message:
     return merge(
         mailing or make_mailing(site=site),
@@ -174,5 +174,5 @@ def make_message(
     )
 
 
-def page_of(mailing: Mailing, choice: Choice = WHOLE) -> str:
+def page_of(mailing: Mailing, choice: Choice = EVERYTHING) -> str:
     return read(make_message(mailing, choice=choice).data).html

@@ -15,6 +15,7 @@ from newsletter.mail.check.expected import Expected
 from newsletter.mail.check.message import check_message
 from newsletter.mail.note import NoteKind
 from newsletter.mail.proof import Proof, note_proofs
+from newsletter.mail.wording import together
 from newsletter.model import Cadence, Edition
 
 CONFIRM_TOKEN = "confirm.caregiver-weekly.b25seXRvY29uZmlybW9ubHl0b2NvbmZpcm0"
@@ -58,6 +59,18 @@ def test_our_notes_have_nothing_to_be_found(kind: NoteKind, edition: Edition, *,
     for cadence in Cadence:
         for title in ("Daily", "Caregiver Weekly"):
             proof = proof_of(kind, edition, cadence=cadence, title=title, discreet=discreet)
+            assert check_message(proof.message, expected=proof.expected) == ()
+
+
+@pytest.mark.parametrize("kind", [NoteKind.CONFIRMATION, NoteKind.PREFERENCES])
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_one_note_about_several_newsletters_has_nothing_to_be_found(kind: NoteKind, language: str) -> None:
+    templates, site = TEMPLATES.for_language(language), replace(SITE, language=language)
+    titles = ("MS Research Daily", "MS Research for Caregivers", "MS Research for Clinicians Every Month")
+    for number in (2, 3):
+        named = together(templates.words, [make_newsletter(title=title) for title in titles[:number]])
+        reader = replace(make_addressee("reader@example.net"), confirm_token=CONFIRM_TOKEN)
+        for proof in note_proofs(kind, named, site, templates, reader):
             assert check_message(proof.message, expected=proof.expected) == ()
 
 

@@ -44,7 +44,9 @@ def every_answer(
     site: Site, templates: Templates, told: Callable[[Newsletter], Newsletter] = lambda newsletter: newsletter
 ) -> dict[str, str]:
     """The pages by a name; `told` makes of a newsletter the one that is shown."""
-    newsletters = tuple(told(make_newsletter(slug=each.value, cadence=each)) for each in Cadence)
+    newsletters = tuple(
+        told(make_newsletter(slug=each.value, cadence=each, title=f"{each.title()} News")) for each in Cadence
+    )
     first = newsletters[0]
     offer = _offer()
     shared = {"site": site, "newsletters": newsletters}

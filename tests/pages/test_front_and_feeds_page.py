@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from builders import make_article, make_newsletter, make_site
 from feeds.examples import make_digest
 from pages.page_check import problems
 
 from newsletter.model import Site, Status, Topic
+from newsletter.pages.digest import digest_page
 from newsletter.pages.feeds import feeds_page
 from newsletter.pages.front import front_page
 from newsletter.templating import Templates
@@ -117,3 +119,15 @@ def test_hostile_names_of_the_site_are_shown_as_they_are() -> None:
 
 def test_the_same_site_gives_the_same_pages() -> None:
     assert (front(), feeds()) == (front(), feeds())
+
+
+def test_all_lead_to_the_sign_up_page_while_it_is_open() -> None:
+    opened = replace(SITE, sign_up=True)
+    digest = make_digest()
+    assert 'href="./subscribe"' in front(opened)
+    assert "write to" not in front(opened).partition("<footer>")[0]
+    assert 'href="../subscribe"' in feeds(opened)
+    told = digest_page(digest.newsletter, digest, opened, TEMPLATES)
+    assert f'subscribe?newsletter={digest.newsletter.slug}"' in told
+    for closed in (front(), feeds(), digest_page(digest.newsletter, digest, SITE, TEMPLATES)):
+        assert "subscribe" not in re.sub(r"<style>.*?</style>", "", closed, flags=re.DOTALL)

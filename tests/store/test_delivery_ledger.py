@@ -20,6 +20,7 @@ from newsletter.store.control import Control
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.pauses import Pauses
+from newsletter.store.persons import Persons
 from newsletter.store.schema import delivery as table
 from newsletter.store.subscribers import Subscribers
 
@@ -168,7 +169,7 @@ class TestRecheck:
         post(database, make_article(), ["a@example.org", "b@example.org", "c@example.org", "d@example.org"])
         people = Subscribers(database)
         people.unsubscribe("id-of-a", "weekly", NOW)
-        people.remove("b@example.org")
+        Persons(database).erase("b@example.org", ())
         people.suppress(key_of("c@example.org"), "bounced", NOW)
         assert _claim(ledger).subscriber.address == "d@example.org"
         assert ledger.claim(_terms("one"), NOW) is None

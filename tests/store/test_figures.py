@@ -59,7 +59,7 @@ def test_everything_is_counted_by_name_and_state(database: Database) -> None:
         connection.execute(insert(schema.bounce).values(bounce))
     told = Figures(database).snapshot()
     assert told.deliveries == {("weekly", "sent"): 1, ("weekly", "pending"): 2, ("daily", "pending"): 1}
-    assert told.digests == {("weekly", "ready"): 1, ("daily", "ready"): 1}
+    assert told.digests == {("weekly", "sending"): 1, ("daily", "ready"): 1}
     assert told.subscriptions == {("weekly", "confirmed"): 3, ("daily", "confirmed"): 1}
     assert told.articles == {("ok",): 1}
     assert told.quarantined == {("seeds",): 1}

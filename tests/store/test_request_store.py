@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from builders import make_article
@@ -27,7 +30,7 @@ from newsletter.model import (
     SubscriptionState,
 )
 from newsletter.store import schema
-from newsletter.store.database import Database
+from newsletter.store.database import Database, open_database
 from newsletter.store.notes import Notes
 from newsletter.store.pauses import Pauses
 from newsletter.store.persons import Persons
@@ -317,6 +320,7 @@ def test_a_person_is_told_everything_and_nobody_else_is(requests: Requests, data
     wanted = Preferences(topics=frozenset({"gait"}))
     requests.add(make_request("a+x@example.org", ("daily",), preferences=wanted), "mailbox")
     Subscribers(database).suppress(key_of(ANN), "bounced", NOW)
+    answer(requests)
     told = Persons(database).everything("Ann@Example.org", "mailbox", key_of(ANN))
     assert (told["id"], told["address"], told["name"]) == ("id-of-ann", ANN, "")
     assert [each["newsletter"] for each in told["subscriptions"]] == ["weekly"]
@@ -329,6 +333,7 @@ def test_a_person_is_told_everything_and_nobody_else_is(requests: Requests, data
         (["daily"], ["gait"])
     ]
     assert told["suppression"]["reason"] == "bounced"
+    assert told["asked"] == {"count": 1, "at": NOW.isoformat()}
     assert Persons(database).everything("nobody@example.org", "n", "n") == {}
 
 
@@ -347,3 +352,20 @@ def test_an_erased_person_is_gone_from_every_table(requests: Requests, notes: No
         for table in (schema.request, schema.confirmation, schema.note, schema.asked):
             assert connection.execute(select(func.count()).select_from(table)).scalar() == 0
     assert set(persons.everything(ANN, "mailbox", key_of(ANN))) == {"suppression"}, "or it would be mailed again"
+
+
+def test_what_a_reader_holds_in_the_log_is_wiped_when_they_are_done(sqlite_url: str, tmp_path: Path) -> None:
+    database = open_database(sqlite_url, patience=timedelta(milliseconds=10))
+    persons, log = Persons(database), tmp_path / "newsletter.db-wal"
+    Subscribers(database).add(make_subscription("zuleika@example.org"))
+    with closing(sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM subscriber").fetchall()
+        assert persons.erase("zuleika@example.org", ())
+        assert b"zuleika" in log.read_bytes()
+        persons.wipe_again()
+        assert b"zuleika" in log.read_bytes()
+        reader.execute("COMMIT")
+        persons.wipe_again()
+        assert b"zuleika" not in log.read_bytes() + (tmp_path / "newsletter.db").read_bytes()
+    database.close()

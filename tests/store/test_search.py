@@ -10,14 +10,15 @@ import pytest
 from builders import make_article
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Connection, delete, func, select, text
 from store_builders import NOW
 
+from newsletter.errors import StoreError
 from newsletter.model import Accepted, Article, Facts, Status
 from newsletter.searching import Question, Roots, indexed, question, topic_name
 from newsletter.store import search as module
 from newsletter.store.articles import Articles
-from newsletter.store.database import Database
+from newsletter.store.database import Database, open_database
 from newsletter.store.progress import Progress
 from newsletter.store.schema import metadata, search_entry
 from newsletter.store.search import MOST, PAGE_SIZE, Search, number_of
@@ -178,3 +179,22 @@ def test_no_more_are_counted_than_can_be_leafed_through(database: Database, monk
     assert (found.number, found.more) == (30, True)
     assert index.find(question("walk"), None, 3, NOW).articles == ()
     assert MOST % PAGE_SIZE == 0
+
+
+def test_a_search_that_takes_too_long_is_given_up(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else is: the next transaction of the same connection has no such limit."""
+    opened = open_database(postgres_url)
+    count = module._count
+
+    def slowly(connection: Connection, which: module._Class) -> int:
+        connection.execute(text("SELECT pg_sleep(0.3)"))
+        return count(connection, which)
+
+    monkeypatch.setattr(module, "_count", slowly)
+    assert Search(opened).find(question("walk"), None, 1, NOW).number == 0
+    monkeypatch.setattr(module, "LONGEST", timedelta(milliseconds=50))
+    with pytest.raises(StoreError, match="statement timeout"):
+        Search(opened).find(question("walk"), None, 1, NOW)
+    with opened.read() as connection:
+        connection.execute(text("SELECT pg_sleep(0.3)"))
+    opened.close()

@@ -118,6 +118,18 @@ def test_unsubscribing_twice_is_once(store: Subscribers, database: Database) -> 
     assert dict(map(tuple, ended)) == {"weekly": NOW, "daily": None}
 
 
+def test_many_leave_in_one_transaction(store: Subscribers) -> None:
+    ann, bob = make_subscription(), make_subscription("bob@example.org", id="id-of-bob")
+    store.add(ann)
+    store.add(bob)
+    store.unsubscribe("id-of-bob", "weekly", NOW)
+    left = [(ann.subscriber.id, "weekly"), ("id-of-bob", "weekly"), (ann.subscriber.id, "daily"), ("nobody", "weekly")]
+    assert store.unsubscribe_all(left, LATER) == (True, False, None, None)
+    assert store.unsubscribe_all(left[:1], LATER) == (False,)
+    assert store.unsubscribe_all([], LATER) == ()
+    assert {one.state for one in store.list()} == {ENDED}
+
+
 def test_who_comes_back_keeps_the_id_and_is_owed_nothing_of_before(store: Subscribers, database: Database) -> None:
     wanted = Preferences(cadence=Cadence.MONTHLY)
     store.add(make_subscription(id="first"))

@@ -38,7 +38,7 @@ def test_silence_ends_at_the_moment_that_was_said(pair: Pair, seconds: float) ->
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         run(channel.receive(_soon(seconds)))
-    assert seconds <= time.monotonic() - began < seconds + 0.5
+    assert seconds <= time.monotonic() - began < seconds + 2
 
 
 def test_a_short_wait_does_not_shorten_the_next_one(pair: Pair) -> None:

@@ -16,7 +16,7 @@ from threading import Event
 from urllib.parse import urlencode, urlsplit
 
 from web_site import Answer, Ask, asker, make_public
-from workshop import Workshop, open_workshop
+from workshop import ROOT, Workshop, open_workshop
 
 from newsletter import clock, config
 from newsletter.app import App, open_app
@@ -124,15 +124,17 @@ def told(answer: Answer) -> str:
 
 
 @contextmanager
-def readers_site(folder: Path, *changes: tuple[str, str]) -> Iterator[Site]:
+def readers_site(
+    folder: Path, *changes: tuple[str, str], port: int = 0, seeds: Path = ROOT / "seeds"
+) -> Iterator[Site]:
     """The shipped configuration with `changes`, served."""
     make_public(folder)
-    workshop = open_workshop(folder)
+    workshop = open_workshop(folder, seeds=seeds)
     for old, new in changes:
         workshop.change(old, new)
     app = open_app(config.load(folder / "config.toml"))
     try:
-        with serving(app, "127.0.0.1", 0) as address:
+        with serving(app, "127.0.0.1", port) as address:
             port = urlsplit(address).port or 0
             yield Site(app, port, workshop, asker(port))
     finally:

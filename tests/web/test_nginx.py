@@ -177,6 +177,16 @@ def test_the_process_learns_from_which_network_somebody_asks(ask: Ask, served: S
     assert served.app.limits.wait("post", "203.0.113.77", 1, HOUR, clock.now()) is None
 
 
+def test_search_is_asked_of_the_process_and_what_operators_look_at_is_not_for_the_world(
+    ask: Ask, served: Served, operator_password: str
+) -> None:
+    """Not even for who knows the password."""
+    assert b"<form" in ask("/search").body
+    for path in ("/status", "/metrics", "/readyz"):
+        assert served.ask(path, Authorization=operator_password).status in {200, 503}, "the process would answer"
+        assert ask(path, Authorization=operator_password).status == 404
+
+
 def test_no_log_names_who_asked_for_what(tmp_path: Path, served: Served) -> None:
     ports = free_port(), free_port()
     with _nginx(tmp_path, _write(tmp_path, ports, served.public, process=free_port()), ports) as ask:

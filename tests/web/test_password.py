@@ -20,12 +20,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from starlette.requests import Request
 from workshop import Workshop, environment, open_workshop
 
 from newsletter import config
 from newsletter.app import App, open_app
 from newsletter.errors import ConfigError, UsageError
+from newsletter.store.schema import allowance
 from newsletter.web import password
 from newsletter.web.password import Door, credentials, hashed, matches
 from newsletter.web.server import serving
@@ -136,6 +138,16 @@ def test_ten_wrong_tries_of_a_network_in_a_quarter_of_an_hour(app: App) -> None:
     assert visitor.ask(**here)[0] == 429, "also while it is remembered which one is right"
     visitor.now += timedelta(minutes=10)
     assert visitor.ask(**here)[0] == 200
+
+
+def test_the_networks_of_yesterday_are_forgotten_with_the_next_tick(app: App) -> None:
+    _set(app)
+    visitor = _Visitor(app)
+    assert visitor.ask("wrong")[0] == 401
+    for later, kept in ((timedelta(days=1), 1), (timedelta(days=1, seconds=1), 0)):
+        app.publish(NOW + later)
+        with app._database.read() as connection:
+            assert len(connection.execute(select(allowance)).all()) == kept
 
 
 def test_right_ones_are_not_counted(app: App) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import time
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from readers_site import URLENCODED, Household, Site, link_in, readers_site, told
+from workshop import NOW, open_workshop
 
 from newsletter.model import Audience, Cadence, Edition, Preferences
 from newsletter.web.signing_up import CONSENT, MOST_SIGN_UPS, TRAP
@@ -181,7 +183,18 @@ def test_an_ipv6_household_is_one_however_many_addresses_it_has(site: Site) -> N
     assert Household(site.ask, "2001:db8:0:8::1").post("/subscribe", filled).status == 200
 
 
-def test_where_it_is_closed_nobody_can_sign_up(tmp_path: pytest.TempPathFactory) -> None:
+def test_pages_follow_when_sign_up_is_closed(tmp_path: Path) -> None:
+    workshop = open_workshop(tmp_path)
+    workshop.told("ingest", "--now", NOW)
+    workshop.told("publish", "--now", NOW)
+    assert b'href="./subscribe"' in workshop.files("public")["index.html"]
+    workshop.change("\nopen = true", "\nopen = false")
+    workshop.told("publish", "--now", NOW)
+    files = workshop.files("public")
+    assert [name for name, data in files.items() if name.endswith(".html") and b"subscribe" in data] == []
+
+
+def test_where_it_is_closed_nobody_can_sign_up(tmp_path: Path) -> None:
     with readers_site(tmp_path, ("\nopen = true", "\nopen = false")) as site:
         home = site.household()
         for answer in (

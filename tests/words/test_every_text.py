@@ -41,7 +41,10 @@ from newsletter.pages.digest import digest_page
 from newsletter.pages.front import front_page
 from newsletter.pages.paging import Pager
 from newsletter.pages.topics import topics_page
+from newsletter.searching import question
+from newsletter.store.search import Found
 from newsletter.templating import Templates
+from newsletter.web.search import Wanted, search_page
 
 _OLDER = Pager(folder="archive/2026-11/", number=1, pages=2)
 _CORRECTED = make_article(
@@ -125,6 +128,20 @@ def test_every_text_of_an_answer_is_in_the_catalogue(name: str) -> None:
     assert strays(seen(page)) == []
 
 
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("", 0), ("прогулки", 0), ("прогулки", 1), ("прогулки", 2), ("прогулки", 1000), ("-прогулки", 0)],
+)
+@pytest.mark.parametrize("page", [1, 2])
+def test_every_text_of_a_search_is_in_the_catalogue(typed: str, number: int, page: int) -> None:
+    articles = told_by_others((make_article(), retracted_article())) if number else ()
+    found = Found(articles=articles, number=number, more=number == 1000)
+    wanted = Wanted(text=typed, page=page)
+    told = search_page(wanted, question(typed), found, told_by_others(TOPICS), replace(SITE, search=True), TEMPLATES)
+    assert "[!!" in seen(told)
+    assert strays(seen(told)) == []
+
+
 # -- emails -----------------------------------------------------------------------------------------------------------
 
 
@@ -147,9 +164,9 @@ def test_every_text_of_an_email_is_in_the_catalogue(audience: Audience, catch_up
 
 
 def _choice(edition: Edition):  # noqa: ANN202 - the type lies in the module under test
-    from newsletter.model import WHOLE
+    from newsletter.mail.choice import EVERYTHING
 
-    return replace(WHOLE, edition=edition)
+    return replace(EVERYTHING, edition=edition)
 
 
 @pytest.mark.parametrize("kind", NoteKind)

@@ -22,9 +22,10 @@ from newsletter.feeds.build import article_entry, articles_head, live_feed, noti
 from newsletter.feeds.style import style
 from newsletter.mail.check.expected import Expected
 from newsletter.mail.check.message import check_message
+from newsletter.mail.choice import EVERYTHING
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.note import NoteKind
-from newsletter.model import WHOLE, Audience, Edition, NoticeItem
+from newsletter.model import Audience, Edition, NoticeItem
 from newsletter.pages.article import article_page
 from newsletter.templating import Templates
 
@@ -77,7 +78,7 @@ def test_a_german_email_passes_the_gate(audience: Audience, discreet: bool) -> N
     mailing = compile_mailing(digest, SITE, GERMAN, editions=Edition)
     assert mailing.subject.startswith("1 zurückgezogene Studie und 9 neue Zusammenfassungen, 9. bis 15. November 2026")
     for edition in Edition:
-        data = make_message(mailing, site=SITE, choice=replace(WHOLE, edition=edition)).data
+        data = make_message(mailing, site=SITE, choice=replace(EVERYTHING, edition=edition)).data
         expected = Expected(
             newsletter=digest.newsletter, site=SITE, digest=digest, text_only=edition is Edition.TEXT_ONLY
         )

@@ -28,7 +28,7 @@ class Expected:
     """`digest` is what a digest's message was made of; without it, articles and caveats are not judged.
 
     `text_only`: this is the edition of text alone. `confirm_url` is the link of a confirmation, `preferences_url` that of a
-    note that leads to preferences, and each is empty for all others.
+    note that leads to preferences, and each is empty for all others. `language` is that of our words, empty for the site's.
     """
 
     newsletter: Newsletter
@@ -38,6 +38,7 @@ class Expected:
     kind: Kind = Kind.DIGEST
     confirm_url: str = ""
     preferences_url: str = ""
+    language: str = ""
 
     @property
     def is_note(self) -> bool:

@@ -69,6 +69,9 @@ def _told(message: Message, expected: Expected | None) -> Sequence[str]:
 def _language(message: Message, expected: Expected | None) -> str:
     told = [value for part in message.parts for value in part.values("Content-Language")]
     language = told[0] if told else "en"
-    if expected is None or (language == "en" and not judged(expected.site.language)):
+    if expected is None:
+        return language
+    right = expected.language or expected.site.language
+    if language == "en" and not judged(right):
         return language  # words that nobody has translated are English, and say so
-    return expected.site.language
+    return right

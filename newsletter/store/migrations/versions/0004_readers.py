@@ -19,6 +19,11 @@ def upgrade() -> None:
     op.add_column("subscription", sa.Column("preferences", sa.Text()))
     op.add_column("subscription", sa.Column("since", MOMENT))
     op.add_column("subscription", sa.Column("changed_at", MOMENT))
+    op.execute(
+        "UPDATE subscription SET since = (SELECT max(window_end) FROM digest "
+        "WHERE digest.newsletter = subscription.newsletter AND digest.created_at <= subscription.consent_at)"
+    )
+    _index_subscriptions("newsletter_state", "newsletter_state_subscriber_id", ["newsletter", "state", "subscriber_id"])
     op.add_column("delivery", sa.Column("choice_id", sa.BigInteger()))
     op.add_column("delivery", sa.Column("reason", sa.String()))
     for name in ("state_next_at", "domain_state"):
@@ -107,6 +112,11 @@ def upgrade() -> None:
     )
 
 
+def _index_subscriptions(before: str, after: str, columns: list[str]) -> None:
+    op.drop_index(f"ix_subscription_{before}", table_name="subscription")
+    op.create_index(f"ix_subscription_{after}", "subscription", columns)
+
+
 def _remake_mailing(form: tuple[sa.Column[str], ...]) -> None:
     """A primary key cannot be changed in place on SQLite, and a name of a constraint is taken once on PostgreSQL."""
     before = sa.table("mailing", sa.column("form"), *map(sa.column, ("digest_id", "subject", "template")))
@@ -141,5 +151,6 @@ def downgrade() -> None:
     op.create_index("ix_delivery_state_next_at", "delivery", ["state", "next_at"])
     for column in ("reason", "choice_id"):
         op.drop_column("delivery", column)
+    _index_subscriptions("newsletter_state_subscriber_id", "newsletter_state", ["newsletter", "state"])
     for column in ("changed_at", "since", "preferences"):
         op.drop_column("subscription", column)

@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("article_id", name="uq_search_entry_article_id"),
     )
     if op.get_bind().dialect.name == "sqlite":
-        op.execute("CREATE VIRTUAL TABLE search_words USING fts5(title, body, topics, tokenize = 'ascii', detail = 'full')")
+        op.execute("CREATE VIRTUAL TABLE search_words USING fts5(title, body, marks, tokenize = 'ascii', detail = 'full')")
         return
     op.execute("CREATE TABLE search_words (number BIGINT PRIMARY KEY, title TSVECTOR NOT NULL, words TSVECTOR NOT NULL)")
     op.execute("CREATE INDEX ix_search_words_title ON search_words USING gin (title) WITH (fastupdate = off)")
