@@ -1,12 +1,13 @@
 """Delivering end to end, beside Postfix's own load generator with the same bytes.
 
-    python bench/deliver.py [--messages N] [--rounds N] [--connections N] [--articles N] [--folder FOLDER]
+    python bench/deliver.py [--messages N] [--rounds N] [--connections N] [--articles N] [--folder FOLDER] [--node-modules FOLDER]
 
 Ours: claim, merge, sign (nothing, Ed25519 or RSA of 2048 bits), SMTP, record, with the ledger in SQLite at synchronous=FULL and at most one claim a connection. Beside it
 `smtp-source` (Debian: postfix), which only sends. Both send to `smtp-sink`, which then is the bottleneck, and to a cheaper
 sink of ours, where the sender is. Rounds are interleaved; medians and the ratio to smtp-source are told. Processor time is
 the sender's own, for each message, in microseconds: the steadiest of the figures. The database is in FOLDER, and how long a disk
-sync takes there is told too: no connection goes on before what it has done is on the disk.
+sync takes there is told too: no connection goes on before what it has done is on the disk. Then what others do: nodemailer's
+pool with the same bytes, where it is, and a message rendered, inlined (premailer) and given to smtplib for each recipient.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import resource
 import selectors
 import shutil
+import smtplib
 import socket
 import statistics
 import subprocess
@@ -28,10 +30,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import kill
+from mail import by_rendering, digest_of, readers
 from memory import peak_mb
 
+from newsletter.mail.inline import Engine
 from newsletter.mail.sign import Signer, load_key, make_key
 
+NODEMAILER = """
+const [port, count, connections, file] = process.argv.slice(1);
+const {createTransport} = require("nodemailer");
+const raw = require("fs").readFileSync(file);
+const pool = createTransport({
+  pool: true, host: "127.0.0.1", port: +port, maxConnections: +connections, maxMessages: Infinity, ignoreTLS: true,
+});
+const envelope = {from: "news@example.org", to: "reader@example.org"};
+const begun = process.hrtime.bigint(), before = process.cpuUsage();
+Promise.all(Array.from({length: +count}, () => pool.sendMail({envelope, raw}))).then(() => {
+  const used = process.cpuUsage(before);
+  console.log(JSON.stringify({took: Number(process.hrtime.bigint() - begun) / 1e9, cpu: (used.user + used.system) / 1e6}));
+  pool.close();
+});
+"""
 KEYS = ("", "ed25519", "rsa")
 _BUFFER = 1 << 20
 _END = b"\r\n.\r\n"
@@ -144,6 +163,33 @@ def by_us(port: int, store: Path, folder: Path, key: str, options: argparse.Name
     }
 
 
+def by_others(name: str, port: int, message: Path, options: argparse.Namespace) -> dict[str, float]:
+    """A tenth of the messages, or what takes some seconds: their figures are as steady as the others' by then."""
+    if name == "nodemailer":
+        data = message.with_name("message.crlf")
+        data.write_bytes(message.read_bytes().replace(b"\n", b"\r\n"))
+        count = options.messages // 10
+        command = ["node", "-e", NODEMAILER, str(port), str(count), str(options.connections), str(data)]
+        environment = os.environ | {"NODE_PATH": str(options.node_modules)}
+    else:
+        count = 60
+        command = [sys.executable, __file__, "--one-by-one", str(port), str(count), str(options.articles)]
+        environment = dict(os.environ)
+    done = subprocess.run(command, check=True, capture_output=True, env=environment)
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return {"rate": count / told["took"], "cpu": told["cpu"] / count * 1e6}
+
+
+def one_by_one(port: str, messages: str, articles: str) -> None:
+    """Each message from its template, over one connection."""
+    make, to = by_rendering(digest_of(int(articles)), inlined=Engine.PREMAILER), readers(int(messages))
+    begun, used = time.monotonic(), time.process_time()
+    with smtplib.SMTP("127.0.0.1", int(port), local_hostname="bench.example.org") as client:
+        for reader in to:
+            client.sendmail("news@example.org", [reader.subscriber.address], make(reader))
+    print(json.dumps({"took": time.monotonic() - begun, "cpu": time.process_time() - used}))
+
+
 def child(url: str, port: str, connections: str, pem: str) -> None:
     signer = Signer("example.org", {"s": load_key(Path(pem))}) if pem else None
     before, begun = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
@@ -160,6 +206,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=10)
     parser.add_argument("--articles", type=int, default=19)
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--node-modules", type=Path)
     options = parser.parse_args()
     kill.ARTICLES = options.articles
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
@@ -173,7 +220,7 @@ def main() -> None:
         data = kill.sample(f"sqlite:///{store}")
         message.write_bytes(data.replace(b"\r\n", b"\n"))
         print(f"{options.messages} messages of {len(data)} octets, {options.connections} connections")
-        port = free_port()
+        port, others = free_port(), ("nodemailer",) * bool(options.node_modules) + ("one by one",)
         sinks = {
             "smtp-sink": (["/usr/sbin/smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "128"], port),
             "cheaper sink": ([sys.executable, __file__, "--sink"], None),
@@ -184,6 +231,7 @@ def main() -> None:
                 rounds = [
                     {"smtp-source": by_smtp_source(at, message, options)}
                     | {f"ours {key}".strip(): by_us(at, store, folder, key, options) for key in KEYS}
+                    | {name: by_others(name, at, message, options) for name in others}
                     | {"sync": {"rate": sync_time(folder)}}
                     for _ in range(options.rounds)
                 ]
@@ -220,6 +268,8 @@ def tell(title: str, rounds: list[dict[str, dict[str, float]]]) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--sink"]:
         cheap_sink()
+    elif sys.argv[1:2] == ["--one-by-one"]:
+        one_by_one(*sys.argv[2:5])
     elif sys.argv[1:2] == ["--child"]:
         child(*sys.argv[2:6])
     else:

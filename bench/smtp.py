@@ -30,7 +30,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from deliver import ANSWERS, await_port, cheap_sink, free_port, listening
+from deliver import ANSWERS, NODEMAILER, await_port, cheap_sink, free_port, listening
 
 from newsletter.engine.loop import Loop
 from newsletter.model import Message
@@ -41,22 +41,6 @@ from newsletter.waits import Course
 SENDER, RECIPIENT = "news@example.org", "reader@example.org"
 FAR_ANSWERS = ANSWERS | {b"EHLO": b"250-far\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n"}
 DELAY = 0.02  #: seconds until the far relay answers
-
-_NODEMAILER = """
-const [port, count, connections, file] = process.argv.slice(1);
-const {createTransport} = require("nodemailer");
-const raw = require("fs").readFileSync(file);
-const pool = createTransport({
-  pool: true, host: "127.0.0.1", port: +port, maxConnections: +connections, maxMessages: Infinity, ignoreTLS: true,
-});
-const envelope = {from: "news@example.org", to: "reader@example.org"};
-const begun = process.hrtime.bigint(), before = process.cpuUsage();
-Promise.all(Array.from({length: +count}, () => pool.sendMail({envelope, raw}))).then(() => {
-  const used = process.cpuUsage(before);
-  console.log(JSON.stringify({took: Number(process.hrtime.bigint() - begun) / 1e9, cpu: (used.user + used.system) / 1e6}));
-  pool.close();
-});
-"""
 
 
 def sample(size: int) -> bytes:
@@ -146,7 +130,7 @@ def by_python(name: str, port: int, messages: int, options: argparse.Namespace) 
 
 
 def by_nodemailer(port: int, messages: int, options: argparse.Namespace) -> dict[str, float]:
-    command = ["node", "-e", _NODEMAILER, str(port), str(messages), str(options.connections), options.file]
+    command = ["node", "-e", NODEMAILER, str(port), str(messages), str(options.connections), options.file]
     environment = os.environ | {"NODE_PATH": str(options.node_modules)}
     return _told(subprocess.run(command, check=True, capture_output=True, env=environment).stdout)
 

@@ -24,6 +24,7 @@ from newsletter.waits import Apart, Course, Ready, Rest, Shared, T, Wait
 _LOOK = 0.1  # seconds between two looks at the time that is left, and at whether to stop
 
 _MOMENT = 0.001  # seconds
+_LONG = 0.002  # seconds
 _LARGE = 8 << 20  # octets
 
 
@@ -56,6 +57,7 @@ class Loop(Generic[T]):
         self._sharing: list[tuple[Shared, _Going[T]]] = []
         self._came: deque[tuple[_Going[T], Any, BaseException | None]] = deque()
         self._asleep = False
+        self._took = 0.0  # by the last `_share`, in seconds
         self._left = 0
         self._look_at = 0.0
 
@@ -76,15 +78,10 @@ class Loop(Generic[T]):
         return [(each.result, each.error) for each in going]
 
     def _turn(self) -> None:
-        """What has come goes on; where nothing has, it is time for what is shared.
-
-        While less than half of them wait for that, one more may come, so they wait for a moment: a commit costs nearly
-        the same for one as for five.
-        """
+        """What has come goes on; where nothing has, it is time for what is shared."""
         now = time.monotonic()
-        few = 2 * len(self._sharing) < self._left
         self._asleep = True
-        found = self._selector.select(self._patience(now) if few and not self._came else 0)
+        found = self._selector.select(0 if self._came else self._patience(now))
         self._asleep = False
         worked = bool(self._came)
         while self._came:
@@ -112,9 +109,16 @@ class Loop(Generic[T]):
 
     def _patience(self, now: float) -> float:
         if self._sharing:
-            return _MOMENT
+            return _MOMENT if self._company_pays() else 0
         until = min(self._look_at, self._resting[0][0]) if self._resting else self._look_at
         return max(until - now, 0)
+
+    def _company_pays(self) -> bool:
+        """What is shared costs nearly the same for one as for five. So less than half of all wait a moment for one more;
+        and where it takes long, because of a slow disk, so do more of them, for who misses it has to wait for the next.
+        """
+        size = len(self._sharing)
+        return 2 * size < self._left or (size < self._left and self._took > _LONG)
 
     def _look(self, now: float) -> None:
         self._look_at = now + _LOOK
@@ -133,12 +137,14 @@ class Loop(Generic[T]):
         serve = sharing[0][0].serve
         now = [each for each in sharing if each[0].serve == serve]
         self._sharing = [each for each in sharing if each[0].serve != serve]
+        begun = time.monotonic()
         try:
             results: Sequence[Any] = serve([wait.request for wait, _ in now])
         except Exception as error:  # noqa: BLE001 - each of them raises it
             for _, each in now:
                 self._resume(each, error=error)
         else:
+            self._took = time.monotonic() - begun
             for (_, each), result in zip(now, results, strict=True):
                 self._resume(each, result)
 
