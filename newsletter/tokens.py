@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -24,6 +24,7 @@ from newsletter.errors import TokenError
 PREFERENCES_LIFE = timedelta(days=7)  #: so long a link to somebody's preferences works
 CONFIRMATION_LIFE = timedelta(hours=48)  #: so long a link that confirms works
 
+_BLOCK = 64  # octets that SHA-256 takes at a time
 _CLOCKS_DIFFER = timedelta(minutes=10)  # of two machines, at most
 _UNSUBSCRIBE = "unsubscribe"
 _PREFERENCES = "preferences"
@@ -79,13 +80,12 @@ class Tokens:
     def unsubscribe(self, newsletter: str, subscriber_id: str) -> str:
         """A token that never expires (RFC 8058 sets no limit, and people keep mail for years)."""
         named = f"{newsletter}.{subscriber_id}"
-        signature = base64_encode(hmac.digest(self._unsubscribe_key, named.encode(), hashlib.sha256))
-        return f"{named}.{signature.decode()}"
+        return f"{named}.{base64_encode(self._sign_unsubscribe(named.encode())).decode()}"
 
     @cached_property
-    def _unsubscribe_key(self) -> bytes:
-        """What a `Signer` makes anew for each signature, which takes it longer than to sign."""
-        return self._signer(_UNSUBSCRIBE).derive_key()
+    def _sign_unsubscribe(self) -> Callable[[bytes], bytes]:
+        """What a `Signer` prepares anew for each signature, which takes it longer than to sign."""
+        return _keyed_hash(self._signer(_UNSUBSCRIBE).derive_key())
 
     def read_unsubscribe(self, token: str) -> Unsubscribe:
         """Raises TokenError for anything that was not made by `unsubscribe` with a key of the ring."""
@@ -170,4 +170,22 @@ class Tokens:
 
     def _keyed(self, purpose: str, text: str) -> bytes:
         """Names must not change when a key is added, so they hang on the oldest one."""
-        return hmac.digest(self._secrets[-1].encode(), f"{purpose}|{text}".encode(), hashlib.sha256)
+        return self._oldest(f"{purpose}|{text}".encode())
+
+    @cached_property
+    def _oldest(self) -> Callable[[bytes], bytes]:
+        return _keyed_hash(self._secrets[-1].encode())
+
+
+def _keyed_hash(key: bytes) -> Callable[[bytes], bytes]:
+    """HMAC-SHA256 (RFC 2104) with the key worked in once: there are two for each message, and OpenSSL begins anew each time."""
+    padded = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    inner, outer = (hashlib.sha256(bytes(octet ^ pad for octet in padded)) for pad in (0x36, 0x5C))
+
+    def keyed(text: bytes) -> bytes:
+        within, around = inner.copy(), outer.copy()
+        within.update(text)
+        around.update(within.digest())
+        return around.digest()
+
+    return keyed

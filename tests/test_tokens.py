@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous import Signer
 
 from newsletter.errors import TokenError
-from newsletter.tokens import Tokens, Unsubscribe, confirmation_hash, new_confirmation
+from newsletter.tokens import Tokens, Unsubscribe, _keyed_hash, confirmation_hash, new_confirmation
 
 OLD, NEW = "o" * 32, "n" * 40
 NAMES = st.from_regex(r"\A[a-z0-9-]{1,64}\Z")
@@ -213,3 +216,14 @@ def test_what_confirms_is_random_and_kept_as_a_hash() -> None:
     assert all(len(token) >= 43 for token in made)
     assert confirmation_hash(made[0]) == confirmation_hash(made[0]) != confirmation_hash(made[1])
     assert made[0] not in confirmation_hash(made[0])
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_the_prepared_hash_is_the_one_of_the_standard_library(key: bytes, text: bytes) -> None:
+    keyed = _keyed_hash(key)
+    assert keyed(text) == hmac.digest(key, text, "sha256") == keyed(text)
+
+
+def test_a_link_to_leave_is_signed_as_itsdangerous_does() -> None:
+    theirs = Signer(["old" * 12, "new" * 12], salt="unsubscribe", key_derivation="hmac", digest_method=hashlib.sha256)
+    assert Tokens(["new" * 12, "old" * 12]).unsubscribe("daily", "s1") == theirs.sign("daily.s1").decode()

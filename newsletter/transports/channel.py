@@ -28,10 +28,13 @@ class Channel:
     def send(self, *pieces: bytes, until: float) -> Course[None]:
         """Hands every octet to the system, or raises OSError: then the last one has not left."""
         rest: Sequence[bytes | memoryview] = pieces
-        while rest:
+        left = sum(map(len, pieces))
+        while left:
             _require_time(until)
             try:
-                rest = _behind(rest, self._sock.sendmsg(rest))
+                sent = self._sock.sendmsg(rest)
+                left -= sent
+                rest = _behind(rest, sent) if left else ()
             except BlockingIOError:
                 yield Ready(self._sock, writing=True, until=until)
 
