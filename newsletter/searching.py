@@ -99,7 +99,8 @@ def root_of(word: str) -> str:
 
     The endings are English ones. Words of other languages lose a letter or two by them, in texts and questions alike.
     """
-    folded = unicodedata.normalize("NFKD", word.translate(_APOSTROPHES).casefold())
+    apart = unicodedata.normalize("NFKD", word.translate(_APOSTROPHES))  # first, for some capitals hide in one sign
+    folded = unicodedata.normalize("NFKD", apart.casefold())
     plain = "".join(letter for letter in folded if letter.isalnum())
     if not plain.isascii():
         return f"u{plain.encode('utf-8', 'replace').hex()}"[:_LONGEST_ROOT]

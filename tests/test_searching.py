@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from builders import make_article
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.searching import (
@@ -72,6 +72,7 @@ def test_words_that_are_not_one_stay_two(words: tuple[str, str]) -> None:
     assert root_of(words[0]) != root_of(words[1])
 
 
+@example("\U0001d54a")
 @given(st.text(max_size=300))
 def test_anything_can_be_typed_and_gives_roots_alone(typed: str) -> None:
     asked = question(typed)

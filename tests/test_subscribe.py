@@ -22,6 +22,7 @@ from newsletter.errors import (
     PermanentFailure,
     RelayFailure,
     TemporaryFailure,
+    UsageError,
 )
 from newsletter.mail.merge import to_field
 from newsletter.model import (
@@ -290,3 +291,17 @@ def test_what_a_form_lets_through_is_one_recipient_or_is_not_sent(local: str, do
     parsed = message_from_string(f"To: {field}\n\n", policy=policy.default)
     assert len(parsed["To"].addresses) == 1
     assert list(parsed) == ["To"]
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "newsletter", "told"),
+    [
+        ("two@example.org, three@example.org", "", "daily", "not one mailbox"),
+        ("ann@example.org", "Ann\r\nBcc: bea@example.org", "daily", "control character"),
+        ("ann@example.org", "", "yearly", 'no newsletter "yearly"'),
+    ],
+)
+def test_what_an_operator_enters_is_held_to_the_same(address: str, name: str, newsletter: str, told: str) -> None:
+    consent = Consent(text="Yes.", at=datetime(2026, 11, 20, tzinfo=UTC), source="operator")
+    with pytest.raises(UsageError, match=told):
+        subscribe.new_subscription(address, name, newsletter, consent, newsletters=["daily"])

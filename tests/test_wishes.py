@@ -264,3 +264,14 @@ def test_more_than_a_week_is_cut_from_the_month() -> None:
     assert later.shape(weekly, BEGINNING).cadence is Cadence.MONTHLY
     (form,) = [one for one in forms_wanted(later, [(weekly, BEGINNING)]) if one.cadence is Cadence.MONTHLY]
     assert form.wide
+
+
+def test_a_day_that_a_zone_left_out_is_no_reason_to_be_sure() -> None:
+    """Samoa had no 30 December 2011: a newsletter that moved there has a digest of it in its record all the same."""
+    day = datetime(2011, 12, 30, tzinfo=UTC)
+    chain = [
+        Issue(period=f"2011-12-{each}", window_start=begin, window_end=begin + timedelta(days=1), made_at=begin)
+        for each, begin in (("30", day), ("31", day + timedelta(days=1)))
+    ]
+    there = make_newsletter("daily", cadence=Cadence.DAILY, zone="Pacific/Apia")
+    assert not terms(there, chain)[Cadence.DAILY].steady

@@ -12,7 +12,6 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from newsletter.errors import MailError, UsageError
-from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import WARN_SIZE, compile_mailing
 from newsletter.mail.headers import text_header
 from newsletter.mail.merge import Addressee, merge
@@ -150,8 +149,7 @@ def make_preview(digest: Digest, site: Site, templates: Templates, reader: Addre
     for audience in Audience:
         if audience is not newsletter.audience:
             try:
-                told = for_audience(digest, audience)
-                mailings[audience] = compile_mailing(told, site, templates, editions=Edition)
+                mailings[audience] = compile_mailing(digest, site, templates, editions=Edition, audiences=(audience,))
                 warnings += mailings[audience].warnings
             except MailError as error:
                 warnings.append(f"for the audience {audience}: {error.message}")

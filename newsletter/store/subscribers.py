@@ -6,7 +6,7 @@ it (deliveries, suppressions) knows an opaque id or a keyed hash.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,6 @@ from newsletter.store.preferences import dumps, loads
 from newsletter.store.schema import digest, suppression
 from newsletter.store.schema import subscriber as table
 from newsletter.store.schema import subscription as links
-
-_BATCH = 5_000  #: so many subscribers are read at once
 
 
 class Subscribers:
@@ -51,17 +49,6 @@ class Subscribers:
             query = query.where(links.c.newsletter == newsletter)
         with self._database.read() as connection:
             return tuple(_subscription_of(row) for row in connection.execute(query))
-
-    def confirmed(self, newsletter: str) -> Iterator[Subscriber]:
-        """Who has confirmed a subscription to `newsletter` and not ended it, by id. A few at a time are in memory."""
-        query = select(table).join(links, links.c.subscriber_id == table.c.id).where(*_confirmed(newsletter))
-        after, rows = "", True
-        while rows:
-            with self._database.read() as connection:
-                more = query.where(table.c.id > after).order_by(table.c.id).limit(_BATCH)
-                found = [_subscriber_of(row) for row in connection.execute(more)]
-            yield from found
-            after, rows = found[-1].id if found else "", len(found) == _BATCH
 
     def count_confirmed(self, newsletter: str) -> int:
         """How many have confirmed a subscription to `newsletter` and not ended it."""

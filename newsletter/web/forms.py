@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 MOST_BYTES = 16 * 1024  #: of a body
 MOST_FIELDS = 1000
 
+_MOST_READ = 256 * 1024  # bytes of a body that is refused
 _URLENCODED = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _BOUNDARY = re.compile(r'boundary=(?:"([^"\r\n]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)  # RFC 2046 5.1.1
@@ -67,19 +68,22 @@ async def read_form(request: Request, *, untyped: bool = False) -> Form:
 
 
 async def _body(request: Request) -> bytes:
+    """What is somewhat too long is read to its end, for a client or a proxy that is still writing hears no answer."""
+    body, size = b"", 0
     told = request.headers.get("content-length", "0")
-    if told.isdecimal() and len(told) < 10 and int(told) <= MOST_BYTES:
-        body = b""
-        try:
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MOST_BYTES:
-                    break
-        except ClientDisconnect:
-            raise HTTPException(HTTPStatus.BAD_REQUEST) from None
-        if len(body) <= MOST_BYTES:
-            return body
-    raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    fits = told.isdecimal() and len(told) < 10 and int(told) <= MOST_BYTES
+    try:
+        async for piece in request.stream():
+            size += len(piece)
+            fits = fits and size <= MOST_BYTES
+            body = body + piece if fits else b""
+            if size > _MOST_READ:
+                break
+    except ClientDisconnect:
+        raise HTTPException(HTTPStatus.BAD_REQUEST) from None
+    if not fits:
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return body
 
 
 def _urlencoded(body: bytes) -> Iterable[tuple[str, str]]:

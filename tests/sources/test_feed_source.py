@@ -12,6 +12,7 @@ import pytest
 from feed_examples import DATE, HTML, TEXT, atom, entry, item, json_feed, json_item, rss
 from hypothesis import given
 from hypothesis import strategies as st
+from timing import processor_seconds
 
 from newsletter.errors import DocumentError
 from newsletter.model import DateOrigin, Document, Facts, Rating, Summary
@@ -354,12 +355,13 @@ def test_hostile_content_is_inert() -> None:
     ids=["items", "many", "nested", "title", "categories"],
 )
 def test_a_large_feed_is_quick(data: bytes) -> None:
-    begun = time.perf_counter()
-    with suppress(DocumentError):
-        for raw in split(data):
-            with suppress(DocumentError):
-                parse(raw)
-    assert time.perf_counter() - begun < 5
+    def read() -> None:
+        with suppress(DocumentError):
+            for raw in split(data):
+                with suppress(DocumentError):
+                    parse(raw)
+
+    assert processor_seconds(read) < 5
 
 
 def test_an_entry_says_nothing_but_what_it_says() -> None:

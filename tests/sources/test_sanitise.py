@@ -199,7 +199,7 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_no_page_takes_long(name: str) -> None:
     for clean in (plain_paragraphs, safe_html):
-        assert processor_seconds(partial(clean, BOMBS[name])) < 2
+        assert processor_seconds(partial(clean, BOMBS[name])) < 5, "what is quadratic takes minutes"
 
 
 @pytest.mark.parametrize(

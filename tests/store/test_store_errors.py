@@ -134,7 +134,6 @@ READS: dict[str, Callable[[Database], object]] = {
     "Digests.mailing": lambda database: Digests(database).mailing(1),
     "Subscribers.find": lambda database: Subscribers(database).find("ann@example.org"),
     "Subscribers.list": lambda database: Subscribers(database).list(),
-    "Subscribers.confirmed": lambda database: list(Subscribers(database).confirmed("weekly")),
     "Subscribers.count_confirmed": lambda database: Subscribers(database).count_confirmed("weekly"),
     "Subscribers.subscription": lambda database: Subscribers(database).subscription("id", "weekly"),
     "Subscribers.person": lambda database: Subscribers(database).person("id"),

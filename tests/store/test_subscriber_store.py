@@ -87,7 +87,7 @@ def test_only_a_confirmed_subscription_brings_a_new_name(store: Subscribers) -> 
     assert store.find("ann@example.org") == make_subscription(name="Ann Example").subscriber
 
 
-def test_recipients_are_the_confirmed_ones_by_id(store: Subscribers) -> None:
+def test_subscriptions_come_by_id_and_confirmed_ones_are_counted(store: Subscribers) -> None:
     for address, state, newsletter in (
         ("d@example.org", CONFIRMED, "weekly"),
         ("c@example.org", ENDED, "weekly"),
@@ -96,10 +96,8 @@ def test_recipients_are_the_confirmed_ones_by_id(store: Subscribers) -> None:
         ("e@example.org", UNCONFIRMED, "weekly"),
     ):
         store.add(make_subscription(address, newsletter, state=state))
-    assert [one.address for one in store.confirmed("weekly")] == ["a@example.org", "d@example.org"]
     assert [one.subscriber.address[0] for one in store.list("weekly")] == ["a", "c", "d", "e"]
     assert store.count_confirmed("weekly") == 2
-    assert tuple(store.confirmed("monthly")) == ()
     assert store.list("monthly") == ()
     assert store.count_confirmed("monthly") == 0
 
