@@ -340,7 +340,12 @@ def power_cuts(opened: Disk, folder: Path, *, cuts: int, people: int, seed: int)
             sender = _process("send", url, server.port, LEASE.total_seconds(), time.time())
             aim = int((number + draw.uniform(0.5, 1.0)) * people / (cuts + 1))
             _until(lambda aim=aim: len(_lines(log)) >= aim, sender)  # type: ignore[misc]  # a default, bound at once
+            # A sync that is under way ends before the sender stands still. Otherwise the file system may tell a sender that
+            # lives on of a sync that never was; whom a power cut takes hears nothing any more.
+            sender.send_signal(signal.SIGSTOP)
+            _until_it_stands_still(sender)
             opened.cut()
+            sender.send_signal(signal.SIGCONT)
             sender.communicate(timeout=60)  # it cannot go on without a disk
             opened.unmount()
             opened.mount()
@@ -349,6 +354,13 @@ def power_cuts(opened: Disk, folder: Path, *, cuts: int, people: int, seed: int)
             send_due(database, server.port, lambda: NOW)
     with closing(open_database(url)) as database:
         return _judge(log, database, kills=cuts, seed=seed, promised=cuts * SENDERS, wrong=wrong)
+
+
+def _until_it_stands_still(process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 30
+    while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"T", "Z"}:
+        assert time.monotonic() < end, "it goes on"
+        time.sleep(0.001)
 
 
 def _after_the_cut(url: str) -> str:
