@@ -275,3 +275,12 @@ def test_a_day_that_a_zone_left_out_is_no_reason_to_be_sure() -> None:
     ]
     there = make_newsletter("daily", cadence=Cadence.DAILY, zone="Pacific/Apia")
     assert not terms(there, chain)[Cadence.DAILY].steady
+
+
+@pytest.mark.parametrize("own_wish", [True, False])
+def test_the_first_digest_of_all_leaves_nobody_in_doubt(own_wish: bool) -> None:
+    begin = MADE
+    chain = [Issue(period="2026-01-01", window_start=begin, window_end=begin + DAY)]
+    term = terms(DAILY, chain)[Cadence.DAILY]
+    assert term.doubt is None
+    assert not term.doubtful(begin, own_wish=own_wish)
