@@ -8,7 +8,6 @@ claim alone. So after a crash every question is open in the ledger, and none is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,7 +20,6 @@ from sqlalchemy import (
     Row,
     Select,
     String,
-    Text,
     and_,
     bindparam,
     func,
@@ -57,6 +55,7 @@ from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
 from newsletter.store.rows import Hot
 from newsletter.store.schema import delivery as table
+from newsletter.store.subscribers import suppressed_among
 from newsletter.wishes import PAUSED
 
 
@@ -550,28 +549,8 @@ def _set_aside(connection: Connection, number: int, aside: _Aside, *, doubt: boo
 def _listed(connection: Connection, rows: Sequence[Row[Any]], terms: Terms) -> Collection[int]:
     """Which of these rows' addresses are suppressed, by the numbers of the rows."""
     keys = {row.id: terms.address_key(row.address) for row in rows if row.address is not None}
-    found = _listed_keys(connection, list(keys.values()))
+    found = suppressed_among(connection, list(keys.values()))
     return {number for number, key in keys.items() if key in found} if found else ()
-
-
-def _listed_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
-    if not keys:
-        return set()
-    if connection.dialect.name == "sqlite":
-        return {row.address_key for row in _LISTED_LITE.all(connection, {"keys": json.dumps(keys)})}
-    return set(connection.execute(_LISTED, {"keys": keys}).scalars())
-
-
-_LISTED_LITE = Hot(
-    select(schema.suppression.c.address_key).where(
-        schema.suppression.c.address_key.in_(
-            select(func.json_each(bindparam("keys", type_=Text())).table_valued("value").c.value)
-        )
-    )
-)
-_LISTED = select(schema.suppression.c.address_key).where(
-    schema.suppression.c.address_key.in_(bindparam("keys", expanding=True))
-)
 
 
 def _claim_of(row: Row[Any], owner: str, lease_until: datetime, choice: Choice) -> Claim:

@@ -6,15 +6,17 @@ it (deliveries, suppressions) knows an opaque id or a keyed hash.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, bindparam, delete, func, select, update
 
 from newsletter.model import Consent, Preferences, Subscriber, Subscription, SubscriptionState
 from newsletter.store.database import Database, insert_new
 from newsletter.store.preferences import dumps, loads
+from newsletter.store.rows import Hot
 from newsletter.store.schema import digest, suppression
 from newsletter.store.schema import subscriber as table
 from newsletter.store.schema import subscription as links
@@ -236,3 +238,22 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         consent=Consent(text=row.consent_text, at=row.consent_at, source=row.consent_source),
         preferences=loads(row.preferences),
     )
+
+
+def suppressed_among(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Which of these keys of addresses are suppressed."""
+    if not keys:
+        return set()
+    if connection.dialect.name == "sqlite":
+        return {row.address_key for row in _SUPPRESSED_LITE.all(connection, {"keys": json.dumps(keys)})}
+    return set(connection.execute(_SUPPRESSED, {"keys": keys}).scalars())
+
+
+_SUPPRESSED_LITE = Hot(
+    select(suppression.c.address_key).where(
+        suppression.c.address_key.in_(
+            select(func.json_each(bindparam("keys", type_=Text())).table_valued("value").c.value)
+        )
+    )
+)
+_SUPPRESSED = select(suppression.c.address_key).where(suppression.c.address_key.in_(bindparam("keys", expanding=True)))
