@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from newsletter.errors import MailError
 from newsletter.mail import fields, wording
@@ -80,59 +81,83 @@ def write_note(
     kind: NoteKind, newsletter: Newsletter, site: Site, marks: Marks, edition: Edition, words: Words = ENGLISH
 ) -> Note:
     """A note in `words`, with marks for the recipient's links."""
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    say = words.gettext
-    title, visit = clean(newsletter.title), wording.visit(words, clean(site.title))
-    match kind:
-        case NoteKind.CONFIRMATION:
-            before = (wording.confirm_asked(words, title), wording.confirm_ask(words, title))
-            action, action_url = wording.confirm_button(words, title), marks.confirm_url
-            preheader, reason, after = (
-                wording.CONFIRM_PREHEADER,
-                say(wording.CONFIRM_REASON),
-                (wording.CONFIRM_NOTHING,),
-            )
-        case NoteKind.WELCOME:
-            before = (
-                wording.welcome_thanks(words, title),
-                wording.cadence_words(words, newsletter.cadence),
-                say(wording.WELCOME_ORDINARY),
-                say(wording.WELCOME_CHOOSE),
-            )
-            action, action_url = say(wording.PREFERENCES_BUTTON), marks.preferences_url
-            preheader, reason = wording.WELCOME_PREHEADER, ""
-            after = (wording.PREFERENCES_KEEP, wording.WELCOME_AGAIN, wording.WELCOME_STOP)
-        case NoteKind.PREFERENCES:
-            before = (say(wording.PREFERENCES_ASKED), say(wording.PREFERENCES_PAGE))
-            action, action_url = say(wording.PREFERENCES_BUTTON), marks.preferences_url
-            preheader, reason = wording.PREFERENCES_PREHEADER, say(wording.PREFERENCES_REASON)
-            after = (wording.PREFERENCES_KEEP, wording.PREFERENCES_NOTHING)
-        case _:
-            before = (wording.goodbye_done(words, title), say(wording.GOODBYE_NOTHING))
-            action, action_url = visit, site.url()
-            preheader, reason, after = wording.GOODBYE_PREHEADER, say(wording.GOODBYE_REASON), (wording.GOODBYE_THANKS,)
-    subject = _SUBJECTS[kind](words, newsletter)
-    preheader = say(preheader)
-    if newsletter.discreet:
-        preheader = wording.discreetly(words, preheader)
-    unsubscribe_url = marks.unsubscribe_url if kind is NoteKind.WELCOME else ""
+    title = clean(newsletter.title)
+    told = _told(kind, newsletter, title, words)
+    preheader = words.gettext(told.preheader)
     return Note(
         **dress(
             site,
             words,
-            subject=subject,
-            preheader=preheader,
+            subject=_SUBJECTS[kind](words, newsletter),
+            preheader=wording.discreetly(words, preheader) if newsletter.discreet else preheader,
             title=title,
-            unsubscribe_url=unsubscribe_url,
-            reason=reason,
+            unsubscribe_url=marks.unsubscribe_url if kind is NoteKind.WELCOME else "",
+            reason=words.gettext(told.reason) if told.reason else "",
         ),
         edition=edition,
-        before=before,
-        action=action,
-        action_url=action_url,
-        after=tuple(map(say, after)),
+        before=told.before,
+        action=told.action or wording.visit(words, clean(site.title)),
+        action_url=_action_url(kind, site, marks),
+        after=tuple(map(words.gettext, told.after)),
     )
+
+
+def _action_url(kind: NoteKind, site: Site, marks: Marks) -> str:
+    if kind is NoteKind.CONFIRMATION:
+        return marks.confirm_url
+    return site.url() if kind is NoteKind.GOODBYE else marks.preferences_url
+
+
+class _Told(NamedTuple):
+    """What differs from note to note: `before` and `action` are said already, the rest are texts of the catalogue.
+
+    Without an `action` there is a visit to the site to be made.
+    """
+
+    before: tuple[str, ...]
+    action: str
+    preheader: str
+    reason: str
+    after: tuple[str, ...]
+
+
+def _told(kind: NoteKind, newsletter: Newsletter, title: str, words: Words) -> _Told:
+    say = words.gettext
+    match kind:
+        case NoteKind.CONFIRMATION:
+            return _Told(
+                before=(wording.confirm_asked(words, title), wording.confirm_ask(words, title)),
+                action=wording.confirm_button(words, title),
+                preheader=wording.CONFIRM_PREHEADER,
+                reason=wording.CONFIRM_REASON,
+                after=(wording.CONFIRM_NOTHING,),
+            )
+        case NoteKind.WELCOME:
+            cadence = wording.cadence_words(words, newsletter.cadence)
+            plain = (say(wording.WELCOME_ORDINARY), say(wording.WELCOME_CHOOSE))
+            return _Told(
+                before=(wording.welcome_thanks(words, title), cadence, *plain),
+                action=say(wording.PREFERENCES_BUTTON),
+                preheader=wording.WELCOME_PREHEADER,
+                reason="",
+                after=(wording.PREFERENCES_KEEP, wording.WELCOME_AGAIN, wording.WELCOME_STOP),
+            )
+        case NoteKind.PREFERENCES:
+            return _Told(
+                before=(say(wording.PREFERENCES_ASKED), say(wording.PREFERENCES_PAGE)),
+                action=say(wording.PREFERENCES_BUTTON),
+                preheader=wording.PREFERENCES_PREHEADER,
+                reason=wording.PREFERENCES_REASON,
+                after=(wording.PREFERENCES_KEEP, wording.PREFERENCES_NOTHING),
+            )
+        case _:
+            return _Told(
+                before=(wording.goodbye_done(words, title), say(wording.GOODBYE_NOTHING)),
+                action="",
+                preheader=wording.GOODBYE_PREHEADER,
+                reason=wording.GOODBYE_REASON,
+                after=(wording.GOODBYE_THANKS,),
+            )
 
 
 _SUBJECTS = {
