@@ -352,10 +352,6 @@ class Readers:
 
     # -- notes --------------------------------------------------------------------------------------------------------
 
-    def notes_due(self, now: datetime) -> int:
-        """How many notes could be sent now."""
-        return self._notes.due(now)
-
     def send_notes(self, clock: Callable[[], datetime], stop: Event) -> Counter[str]:
         """Send every note that is due, one after the other; how many ended how.
 

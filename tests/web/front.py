@@ -12,7 +12,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from web_site import Ask, Served
 from workshop import ROOT
+
+from newsletter import clock
+from newsletter.web.desk import HOUR
 
 HOST = "ms-digest.example.org"
 
@@ -62,3 +66,32 @@ def program(name: str) -> str | None:
 
 def trusting(certificate: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(certificate))
+
+
+# -- what every server in front has to do -----------------------------------------------------------------------------
+
+
+def pages_come_from_the_process(ask: Ask) -> None:
+    assert ask("/healthz").body == b"ok\n"
+    answer = ask("/unsubscribe/daily.someone.sig", "POST", b"List-Unsubscribe=One-Click")
+    assert answer.status == 404
+    assert answer.headers.get_all("Cache-Control") == ["no-store"]
+    assert len(answer.headers.get_all("Content-Security-Policy", [])) == 1
+    assert len(answer.headers.get_all("Strict-Transport-Security", [])) == 1
+    assert b"editors@" in answer.body, "the page of ours"
+
+
+def networks_are_passed_on(ask: Ask, served: Served) -> None:
+    """And it believes no more than what the server in front has seen."""
+    form = {"Content_Type": "application/x-www-form-urlencoded", "X_Forwarded_For": "203.0.113.77"}
+    assert ask("/unsubscribe/x/preferences", "POST", b"", **form).status == 404
+    assert served.app.limits.wait("post", "127.0.0.1", 1, HOUR, clock.now()) is not None
+    assert served.app.limits.wait("post", "203.0.113.77", 1, HOUR, clock.now()) is None
+
+
+def operators_pages_are_kept_back(ask: Ask, served: Served, operator_password: str) -> None:
+    """Not even for who knows the password."""
+    assert b"<form" in ask("/search").body
+    for path in ("/status", "/metrics", "/readyz"):
+        assert served.ask(path, Authorization=operator_password).status in {200, 503}, "the process would answer"
+        assert ask(path, Authorization=operator_password).status == 404

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import front
 import pytest
 from front import HOST, configured, free_port, program, running
 from http_table import LIVE, TABLE, Case, Deviation, differences
 from web_site import Ask, Served, asker
 from workshop import ROOT
 
-from newsletter import clock
 from newsletter.web import policy
-from newsletter.web.desk import HOUR
 
 CADDY = program("caddy")
 pytestmark = pytest.mark.skipif(CADDY is None, reason="caddy is not installed")
@@ -131,31 +130,17 @@ def test_a_page_may_load_nothing_and_be_framed_by_nobody(ask: Ask) -> None:
 
 
 def test_what_is_not_a_file_is_asked_of_the_process(ask: Ask) -> None:
-    assert ask("/healthz").body == b"ok\n"
-    answer = ask("/unsubscribe/daily.someone.sig", "POST", b"List-Unsubscribe=One-Click")
-    assert answer.status == 404
-    assert answer.headers.get_all("Cache-Control") == ["no-store"]
-    assert len(answer.headers.get_all("Content-Security-Policy", [])) == 1
-    assert len(answer.headers.get_all("Strict-Transport-Security", [])) == 1
-    assert b"editors@" in answer.body, "the page of ours"
+    front.pages_come_from_the_process(ask)
 
 
 def test_the_process_learns_from_which_network_somebody_asks(ask: Ask, served: Served) -> None:
-    """And it believes no more than what the server in front has seen."""
-    form = {"Content_Type": "application/x-www-form-urlencoded", "X_Forwarded_For": "203.0.113.77"}
-    assert ask("/unsubscribe/x/preferences", "POST", b"", **form).status == 404
-    assert served.app.limits.wait("post", "127.0.0.1", 1, HOUR, clock.now()) is not None
-    assert served.app.limits.wait("post", "203.0.113.77", 1, HOUR, clock.now()) is None
+    front.networks_are_passed_on(ask, served)
 
 
 def test_search_is_asked_of_the_process_and_what_operators_look_at_is_not_for_the_world(
     ask: Ask, served: Served, operator_password: str
 ) -> None:
-    """Not even for who knows the password."""
-    assert b"<form" in ask("/search").body
-    for path in ("/status", "/metrics", "/readyz"):
-        assert served.ask(path, Authorization=operator_password).status in {200, 503}, "the process would answer"
-        assert ask(path, Authorization=operator_password).status == 404
+    front.operators_pages_are_kept_back(ask, served, operator_password)
 
 
 @pytest.mark.parametrize("logged", [False, True])
