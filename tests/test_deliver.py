@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from newsletter.deliver import (
     AMBIGUOUS_WAIT,
-    DEAD_ADDRESS,
     DOMAIN_WAIT,
     RELAY_WAIT,
     Clerk,
@@ -41,6 +40,7 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import (
+    DEAD_ADDRESS,
     Claim,
     DeliveryState,
     Exchange,

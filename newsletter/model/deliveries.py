@@ -11,6 +11,9 @@ from enum import StrEnum
 from newsletter.model.digests import Digest
 from newsletter.model.subscribers import Choice, Subscriber
 
+#: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more. Nothing else is the recipient's doing.
+DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+
 
 class DeliveryState(StrEnum):
     """`pending -> sending -> sent | deferred | bounced | suppressed | unknown | expired | cancelled`, or `skipped`.
