@@ -73,14 +73,14 @@ def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, ch
     ready = prepare(mailing, choice)
     values = values_of(addressee, site)
     try:
-        data = ready.frame.fill([values[slot] for slot in ready.slots])
+        wire = ready.frame.fill([values[slot] for slot in ready.slots])
     except KeyError as error:
         raise MailError(f"mailing: nothing is given for the slot {error.args[0]!r}") from error
     return Message(
         sender=sender if _PLAIN_ADDRESS.fullmatch(sender) else _sender(sender),
         recipient=addressee.subscriber.address,
         message_id=addressee.message_id,
-        data=data,
+        wire=wire,
     )
 
 
