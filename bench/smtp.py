@@ -59,7 +59,7 @@ def sample(size: int) -> bytes:
 
 def ours(port: int, data: bytes, count: int, connections: int) -> None:
     """As the merge gives them: known to be in wire form."""
-    sent_by_us(port, Frame([data]).fill([]), count, connections)
+    sent_by_us(port, Frame([data], ()).fill({}), count, connections)
 
 
 def ours_unproven(port: int, data: bytes, count: int, connections: int) -> None:
@@ -86,7 +86,7 @@ def sent_by_us(port: int, data: bytes | Wire, count: int, connections: int, *, c
 
 def ours_in_one_go(port: int, data: bytes, count: int, connections: int) -> None:
     """For relays far away."""
-    sent_by_us(port, Frame([data]).fill([]), count, connections, chunking=True)
+    sent_by_us(port, Frame([data], ()).fill({}), count, connections, chunking=True)
 
 
 def on_threads(way: Callable[[int, bytes, int], None]) -> Callable[[int, bytes, int, int], None]:

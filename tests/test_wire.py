@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -16,6 +18,23 @@ _PIECES = st.lists(
     min_size=1,
     max_size=7,
 )  # fmt: skip
+
+
+def _filled(pieces: Sequence[bytes]) -> Wire:
+    """Every second piece in a gap."""
+    return _framed(pieces).fill(_told(pieces))
+
+
+def _framed(pieces: Sequence[bytes]) -> Frame:
+    return Frame(_even(pieces)[::2], list(_told(pieces)))
+
+
+def _told(pieces: Sequence[bytes]) -> dict[str, bytes]:
+    return {str(place): value for place, value in enumerate(_even(pieces)[1::2])}
+
+
+def _even(pieces: Sequence[bytes]) -> Sequence[bytes]:
+    return pieces if len(pieces) % 2 else [*pieces, b""]
 
 
 def _require_true(wire: Wire, data: bytes) -> None:
@@ -35,23 +54,36 @@ def _require_true(wire: Wire, data: bytes) -> None:
 @example([b"a\r\n" + _LONG, b"xx", b"x\r\n"])
 @example([b"a\r\nb\nc\r\nd", b"", b"\r\n"])
 def test_of_a_frame_that_is_filled_everything_is_known(pieces: list[bytes]) -> None:
-    pieces = [*pieces, b""] if len(pieces) % 2 == 0 else pieces
-    frame = Frame(pieces[::2])
-    _require_true(frame.fill(pieces[1::2]), b"".join(pieces))
-    _require_true(frame.fill([b""] * len(pieces[1::2])), b"".join(pieces[::2]))
+    _require_true(_filled(pieces), b"".join(pieces))
+    _require_true(_framed(pieces).fill(dict.fromkeys(_told(pieces), b"")), b"".join(_even(pieces)[::2]))
+
+
+@given(_PIECES, _PIECES, st.lists(st.integers(0, 2), min_size=7, max_size=7))
+@example([b"a\r\n", b"\r\n", b"\r\n", b"\r\n"], [b"b\r", b"c"], [0, 0, 0, 0, 0, 0, 0])
+def test_what_stands_in_several_gaps_is_looked_at_once_and_counts_in_each(
+    fixed: list[bytes], values: list[bytes], places: list[int]
+) -> None:
+    told = {str(place): values[place % len(values)] for place in range(3)}
+    slots = [str(place) for place in places[1 : len(fixed)]]
+    data = fixed[0] + b"".join(told[slot] + piece for slot, piece in zip(slots, fixed[1:], strict=True))
+    _require_true(Frame(fixed, slots).fill(told), data)
+
+
+def test_a_slot_of_which_nothing_is_told_is_named() -> None:
+    with pytest.raises(KeyError, match="to"):
+        Frame([b"To: ", b"\r\n"], ["to"]).fill({})
 
 
 def test_what_a_frame_gave_is_not_changed_by_what_it_gives_next() -> None:
-    frame = Frame([b"A: ", b"\r\n\r\n", b"\r\n"])
-    first, second = frame.fill([b"b", b"c"]), frame.fill([b"d", b"e"])
+    frame = Frame([b"A: ", b"\r\n\r\n", b"\r\n"], "ab")
+    first, second = frame.fill({"a": b"b", "b": b"c"}), frame.fill({"a": b"d", "b": b"e"})
     assert (bytes(first), bytes(second)) == (b"A: b\r\n\r\nc\r\n", b"A: d\r\n\r\ne\r\n")
 
 
 @given(_PIECES.map(b"".join), _PIECES)
 def test_with_lines_in_front_as_well(head: bytes, pieces: list[bytes]) -> None:
-    pieces = [*pieces, b""] if len(pieces) % 2 == 0 else pieces
     head += b"\r\n"
-    wire = Frame(pieces[::2]).fill(pieces[1::2]).behind(head)
+    wire = _filled(pieces).behind(head)
     data = head + b"".join(pieces)
     assert bytes(wire) == data
     assert len(wire) == len(data)
@@ -67,15 +99,14 @@ def test_what_does_not_end_with_a_line_cannot_stand_in_front() -> None:
 
 @given(_PIECES)
 def test_what_is_made_transparent_comes_back(pieces: list[bytes]) -> None:
-    pieces = [*pieces, b""] if len(pieces) % 2 == 0 else pieces
-    sent = b"".join(Frame(pieces[::2]).fill(pieces[1::2]).transparent())
+    sent = b"".join(_filled(pieces).transparent())
     assert not sent.startswith(b".") or sent.startswith(b"..")
     lines = sent.split(b"\r\n")
     assert b"\r\n".join(line.removeprefix(b".") for line in lines) == b"".join(pieces)
 
 
 def test_messages_are_compared_by_their_octets_and_by_nothing_else() -> None:
-    whole, filled = Wire.of(b"A: b\r\n"), Frame([b"A: ", b"\r\n"]).fill([b"b"])
+    whole, filled = Wire.of(b"A: b\r\n"), _filled([b"A: ", b"b", b"\r\n"])
     assert whole == filled
     assert len({whole, filled}) == 1
     assert whole != Wire.of(b"A: c\r\n")
@@ -84,5 +115,5 @@ def test_messages_are_compared_by_their_octets_and_by_nothing_else() -> None:
 
 @pytest.mark.parametrize("length", [LONGEST_LINE, LONGEST_LINE + 1])
 def test_a_line_that_only_a_value_makes_too_long_is_seen(length: int) -> None:
-    frame = Frame([b"A: b\r\n\r\none\r\ntwo\r\n", b"\r\nthree\r\nfour\r\n"])
-    assert bool(frame.fill([b"x" * length]).problem) == (length > LONGEST_LINE)
+    wire = _filled([b"A: b\r\n\r\none\r\ntwo\r\n", b"x" * length, b"\r\nthree\r\nfour\r\n"])
+    assert bool(wire.problem) == (length > LONGEST_LINE)

@@ -6,7 +6,9 @@ lines in which something of its own stands; and nobody puts the octets together 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 
 LONGEST_LINE = 998  #: octets, without the line's CRLF (RFC 5322 2.1.1)
 
@@ -73,22 +75,27 @@ class Wire:
 
 
 class Frame:
-    """Fixed octets with a gap between each two of them."""
+    """Fixed octets, and between each two of them a gap, which a slot names. What is in gaps of one name is the same."""
 
-    def __init__(self, fixed: Sequence[bytes]) -> None:
-        self.fixed = tuple(fixed)
+    def __init__(self, fixed: Sequence[bytes], slots: Sequence[str]) -> None:
+        self.fixed, self.slots = tuple(fixed), tuple(slots)
         self._size = sum(map(len, self.fixed))
+        self._pieces = _with_gaps(self.fixed)
         cuts = [_without_whole_lines(piece) for piece in self.fixed]
-        self._pieces, self._edges = _with_gaps(self.fixed), _with_gaps([edge for edge, _ in cuts])
-        lines = [lines for _, lines in cuts]
-        self._dots = any(map(_has_dots, lines))
-        self._ascii = all(map(bytes.isascii, lines))
+        open_lines, open_slots = _once_each([edge for edge, _ in cuts], self.slots)
+        self._open_lines = _with_gaps(open_lines)
+        self._values, self._open_values = _getter(self.slots), _getter(open_slots)
+        whole_lines = [lines for _, lines in cuts]
+        self._dots = any(map(_has_dots, whole_lines))
+        self._ascii = all(map(bytes.isascii, whole_lines))
 
-    def fill(self, values: Sequence[bytes]) -> Wire:
-        """Everything, with `values` in the gaps."""
-        pieces, edges = self._pieces.copy(), self._edges.copy()
-        pieces[1::2] = edges[1::2] = values
-        seen = b"".join(edges)  # what is left out are whole lines, so the verdict is that on everything
+    def fill(self, told: Mapping[str, bytes]) -> Wire:
+        """Everything, with what is told of each slot in its gaps. Raises KeyError for a slot of which nothing is told."""
+        values = self._values(told)
+        pieces, lines = self._pieces.copy(), self._open_lines.copy()
+        pieces[1::2] = values
+        lines[1::2] = self._open_values(told)
+        seen = b"".join(lines)  # what is left out are whole lines, so the verdict is that on everything
         return Wire(
             pieces,
             self._size + sum(map(len, values)),
@@ -98,6 +105,11 @@ class Frame:
             frame=self,
             values=values,
         )
+
+
+def _getter(slots: Sequence[str]) -> Callable[[Mapping[str, bytes]], Sequence[bytes]]:
+    """What gives the values of these slots; `itemgetter` gives one alone in another form."""
+    return itemgetter(*slots) if len(slots) > 1 else lambda told: [told[slot] for slot in slots]
 
 
 def wire_problem(data: bytes) -> str:
@@ -130,6 +142,27 @@ def _without_whole_lines(piece: bytes) -> tuple[bytes, bytes]:
     if begin == 1 or wire_problem(lines):
         return piece, b""
     return piece[:begin] + piece[end:], lines
+
+
+def _once_each(fixed: Sequence[bytes], slots: Sequence[str]) -> tuple[list[bytes], list[str]]:
+    """The same lines in the same order, but of those that are equal one alone."""
+    lines: dict[tuple[bytes | str, ...], None] = {}
+    line: tuple[bytes | str, ...] = ()
+    for piece, slot in zip(fixed, (*slots, ""), strict=True):
+        *ends, rest = piece.split(b"\r\n")
+        for end in ends:
+            lines[(*line, end + b"\r\n")] = None
+            line = ()
+        line = (*line, rest, slot)
+    lines[line[:-1]] = None
+    left, gaps = [b""], []
+    for part in chain.from_iterable(lines):
+        if isinstance(part, bytes):
+            left[-1] += part
+        else:
+            gaps.append(part)
+            left.append(b"")
+    return left, gaps
 
 
 def _has_long_line(data: bytes) -> bool:

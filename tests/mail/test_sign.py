@@ -462,8 +462,9 @@ def test_of_a_merged_message_only_the_gaps_are_looked_at_and_the_hash_is_the_sam
 ) -> None:
     pieces = [*pieces, b""] if len(pieces) % 2 == 0 else pieces
     fixed, values = pieces[::2], pieces[1::2]
-    frame = Frame([head + fixed[0], *fixed[1:-1], fixed[-1] + end] if len(fixed) > 1 else [head + fixed[0] + end])
-    wire = frame.fill(values)
+    fixed = [head + fixed[0], *fixed[1:-1], fixed[-1] + end] if len(fixed) > 1 else [head + fixed[0] + end]
+    told = {str(place): value for place, value in enumerate(values)}
+    wire = Frame(fixed, list(told)).fill(told)
     header, gap, body = bytes(wire).partition(b"\r\n\r\n")
     if not gap:
         return
@@ -472,9 +473,9 @@ def test_of_a_merged_message_only_the_gaps_are_looked_at_and_the_hash_is_the_sam
 
 
 def test_a_mailing_is_known_by_its_frame() -> None:
-    frame = Frame([b"To: ", b"\r\n\r\nHello  ", b",\r\nyou \r\n", b"\r\nend\r\n\r\n"])
-    values = [b"ann@example.org", b" Ann", b"x  y "]
+    frame = Frame([b"To: ", b"\r\n\r\nHello  ", b",\r\nyou \r\n", b"\r\nend\r\n\r\n"], ("to", "name", "more"))
+    wire = frame.fill({"to": b"ann@example.org", "name": b" Ann", "more": b"x  y "})
     known = sign._Known.of(frame)
     assert known is not None
-    assert known.head(frame.fill(values)) == b"To: ann@example.org"
-    assert known.hash(values) == hashlib.sha256(b"Hello Ann,\r\nyou\r\nx y\r\nend\r\n").digest()
+    assert known.head(wire) == b"To: ann@example.org"
+    assert known.hash(wire.values) == hashlib.sha256(b"Hello Ann,\r\nyou\r\nx y\r\nend\r\n").digest()
