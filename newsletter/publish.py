@@ -114,7 +114,7 @@ class Press:
     digests: DigestStore
     recipients: Recipients
     compile_mailing: Compile
-    message_id: Callable[[str, str, str], str]  #: (newsletter, period, subscriber) -> Message-ID
+    message_ids: Callable[[str, str], Callable[[str], str]]  #: (newsletter, period) -> subscriber -> Message-ID
     spoken: Callable[[str], str | None] = lambda language: language
 
 
@@ -269,7 +269,7 @@ class _Wish:
     usual: datetime | None
 
 
-_WISHES_KEPT = 20_000  #: decisions and texts at hand; a million people have a few thousand
+_WISHES_KEPT = 8_000  #: decisions and texts at hand; a million people have a few thousand
 
 
 class _Round:
@@ -298,15 +298,16 @@ class _Round:
 
     def deliveries(self) -> Iterator[NewDelivery]:
         """One for everybody who is served now, by subscriber id; only once everything is compiled."""
-        press, period = self._chain.press, self._digest.planned.period
+        press = self._chain.press
         if not self._turn.forms:
             return
+        message_id = press.message_ids(self._slug, self._digest.planned.period)
         for reader in press.recipients.readers(self._slug):
             decision = self._decision(reader)
             if decision is not None:
                 yield NewDelivery(
                     subscriber_id=reader.subscriber_id,
-                    message_id=press.message_id(self._slug, period, reader.subscriber_id),
+                    message_id=message_id(reader.subscriber_id),
                     domain=reader.domain,
                     choice=decision.choice,
                     next_at=decision.at,

@@ -6,7 +6,6 @@ link that somebody kept. Each purpose has a salt of its own, so that a token for
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -25,6 +24,7 @@ PREFERENCES_LIFE = timedelta(days=7)  #: so long a link to somebody's preference
 CONFIRMATION_LIFE = timedelta(hours=48)  #: so long a link that confirms works
 
 _BLOCK = 64  # octets that SHA-256 takes at a time
+_ALPHABET = b"abcdefghijklmnopqrstuvwxyz234567" * 8  # the 32 letters of RFC 4648 6, for every octet one
 _CLOCKS_DIFFER = timedelta(minutes=10)  # of two machines, at most
 _UNSUBSCRIBE = "unsubscribe"
 _PREFERENCES = "preferences"
@@ -115,8 +115,12 @@ class Tokens:
 
     def message_id(self, newsletter: str, period: str, subscriber_id: str, domain: str) -> str:
         """The same for every attempt, crash and restore; reveals nothing (RFC 5322 3.6.4)."""
-        digest = self._keyed("message-id", f"{newsletter}|{period}|{subscriber_id}")
-        return f"<{base64.b32encode(digest).decode()[:26].lower()}@{domain}>"
+        return self.message_ids(newsletter, period, domain)(subscriber_id)
+
+    def message_ids(self, newsletter: str, period: str, domain: str) -> Callable[[str], str]:
+        """Subscriber id -> `message_id` of a digest that goes to many."""
+        begin, end, keyed = f"message-id|{newsletter}|{period}|", f"@{domain}>", self._oldest
+        return lambda subscriber_id: f"<{_letters(keyed(f'{begin}{subscriber_id}'.encode()), 26)}{end}"
 
     def return_path(self, message_id: str, address: str) -> str:
         """The envelope sender of one message (VERP): what comes back to it tells by itself which message it is about.
@@ -152,7 +156,7 @@ class Tokens:
     def _signature(secret: str, name: str) -> str:
         """50 bits: a stranger has to send 10^15 mails to guess one."""
         digest = hmac.digest(secret.encode(), f"{_RETURN_PATH}|{name}".encode(), hashlib.sha256)
-        return base64.b32encode(digest).decode()[:10].lower()
+        return _letters(digest, 10)
 
     def address_key(self, address: str) -> str:
         """A keyed hash of an address: what a suppression keeps, so that it survives erasure."""
@@ -175,6 +179,11 @@ class Tokens:
     @cached_property
     def _oldest(self) -> Callable[[bytes], bytes]:
         return _keyed_hash(self._secrets[-1].encode())
+
+
+def _letters(digest: bytes, number: int) -> str:
+    """Five bits of each of so many octets, in letters and digits that survive a change of case and look unlike each other."""
+    return digest[:number].translate(_ALPHABET).decode()
 
 
 def _keyed_hash(key: bytes) -> Callable[[bytes], bytes]:

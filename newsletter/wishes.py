@@ -8,12 +8,22 @@ one, and is owed all since the one that closed the last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import NamedTuple
 
-from newsletter.model import USUAL, Article, Audience, Cadence, Choice, Newsletter, NoticeItem, Preferences, Status
+from newsletter.model import (
+    USUAL,
+    Article,
+    Audience,
+    Cadence,
+    Choice,
+    Edition,
+    Newsletter,
+    NoticeItem,
+    Preferences,
+    Status,
+)
 from newsletter.periods import local_date, local_moment, period_containing, period_named
 from newsletter.topics import topic_slug
 
@@ -23,6 +33,8 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)  #: before every digest
 _CLOCKS_DIFFER = timedelta(hours=2)  #: so far the clocks of two machines may be apart
 _A_WEEK = timedelta(days=8)  #: what a weekly mail may cover, with a day for a clock change or a late digest
 _DAY = timedelta(days=1)
+_EVERYTHING = Choice()
+_CHOICES_KEPT = 8_000  #: at hand; each may name every article of a digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,35 +173,49 @@ def _regular(newsletter: Newsletter, issue: Issue) -> bool:
 # -- what -------------------------------------------------------------------------------------------------------------
 
 
-class Offer(NamedTuple):
-    """What of an article decides who wants it. `credibility` is a number of 5; None is an article without a rating."""
+class Offers:
+    """Articles, of which each reader wants some. A set of them is a number with a bit for each: a million readers ask."""
 
-    article: str
-    topics: frozenset[str]
-    credibility: float | None
+    def __init__(self, articles: Iterable[Article]) -> None:
+        told = {article.id: article for article in articles}
+        self._bits = {article: 1 << place for place, article in enumerate(told)}
+        self._all = (1 << len(told)) - 1
+        self._on: dict[str, int] = {}
+        for article in told.values():
+            for topic in map(topic_slug, article.summary.topics):
+                self._on[topic] = self._on.get(topic, 0) | self._bits[article.id]
+        self._credibility = [(self._bits[article.id], _of_five(article)) for article in told.values()]
+        self._credible: dict[float, int] = {}
+
+    def wanted(self, preferences: Preferences) -> int:
+        """Those that a reader wants. Without a rating an article passes."""
+        on, wanted = self._on, self._all
+        if preferences.topics:
+            wanted = 0
+            for topic in preferences.topics:
+                wanted |= on.get(topic, 0)
+        for topic in preferences.unwanted_topics:
+            wanted &= ~on.get(topic, 0)
+        least = preferences.min_credibility
+        return wanted if least is None else wanted & self._at_least(least)
+
+    def among(self, ids: Collection[str]) -> int:
+        """Those of them that have these ids."""
+        return sum(bit for article, bit in self._bits.items() if article in ids)
+
+    def ids(self, some: int) -> frozenset[str]:
+        return frozenset([article for article, bit in self._bits.items() if bit & some])
+
+    def _at_least(self, least: float) -> int:
+        if least not in self._credible:
+            told = self._credibility
+            self._credible[least] = sum(bit for bit, value in told if value is None or value >= least)
+        return self._credible[least]
 
 
-def offer_of(article: Article) -> Offer:
+def _of_five(article: Article) -> float | None:
     rating = article.summary.credibility
-    return Offer(
-        article=article.id,
-        topics=frozenset(map(topic_slug, article.summary.topics)),
-        credibility=None if rating is None else rating.value * 5 / rating.scale,
-    )
-
-
-def wanted(preferences: Preferences, offers: Iterable[Offer]) -> frozenset[str]:
-    """The ids of those articles that a reader wants. Without a rating an article passes."""
-    into, out, least = preferences.topics, preferences.unwanted_topics, preferences.min_credibility
-    return frozenset(
-        [
-            article
-            for article, topics, credibility in offers
-            if (not into or not into.isdisjoint(topics))
-            and out.isdisjoint(topics)
-            and (least is None or credibility is None or credibility >= least)
-        ]
-    )
+    return None if rating is None else rating.value * 5 / rating.scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,11 +227,25 @@ class Shape:
     audience: Audience
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """What those readers have in common who are owed the same and whose mail is cut from the same form.
+
+    `told` are those of the `offers` that the form tells; `whole`: these are all that it tells. `choice` is that of everything.
+    """
+
+    offers: Offers
+    told: int
+    whole: bool
+    notices: bool
+    choice: Choice
+
+
 class Turn:
     """One digest and its readers: what each of them is owed, and in which form. `chain` ends with this digest.
 
-    `contents` holds what issues carry, by period; it may be added to until `forms` are told. `spoken` gives the language of
-    a mailing for the one that a reader wants: None for the newsletter's own.
+    `contents` holds what issues carry, by period; it may be added to until `forms` are told, which are told once. `spoken`
+    gives the language of a mailing for the one that a reader wants: None for the newsletter's own.
     """
 
     def __init__(
@@ -226,7 +266,9 @@ class Turn:
         self._due_at = due_at
         self._now = now
         self._spoken = spoken
-        self._offers: dict[datetime, tuple[Offer, ...]] = {}
+        self._offers: dict[datetime, Offers] = {}
+        self._cuts: dict[tuple[Cadence | None, str | None, Audience | None, datetime], _Cut | None] = {}
+        self._choices: dict[tuple[Choice, Edition, int], Choice] = {}
         self._hours: dict[tuple[time | None, str | None], datetime | None] = {}
 
     def term(self, preferences: Preferences) -> Term:
@@ -262,6 +304,25 @@ class Turn:
 
     def decide(self, preferences: Preferences, start: datetime) -> Decision | None:
         """What a reader gets who is owed all from `start` on; None where there is nothing, not even to be skipped."""
+        key = (preferences.cadence, preferences.language, preferences.audience, start)
+        if key not in self._cuts:
+            self._cuts[key] = self._cut(preferences, start)
+        cut = self._cuts[key]
+        if cut is None:
+            return None
+        at = self._hour(preferences)
+        if resting(preferences, self.newsletter.zone, self._now if at is None else max(at, self._now)):
+            return Decision(skipped=PAUSED)
+        articles = cut.offers.wanted(preferences) & cut.told
+        if not articles and not cut.notices:
+            return Decision(skipped=NOTHING_CHOSEN)
+        choice = self._choice(cut, preferences.edition, articles)
+        return Decision(
+            choice=None if choice == _EVERYTHING else choice, at=at if at is not None and at > self._now else None
+        )
+
+    def _cut(self, preferences: Preferences, start: datetime) -> _Cut | None:
+        """None where there is nothing to cut a mail from."""
         if not self.term(preferences).serves:
             return None
         shape = self.shape(preferences, start)
@@ -269,27 +330,30 @@ class Turn:
         form = self.forms.get((shape.cadence, language))
         if form is None:
             return None
-        at = self._hour(preferences)
-        if resting(preferences, self.newsletter.zone, self._now if at is None else max(at, self._now)):
-            return Decision(skipped=PAUSED)
-        articles = wanted(preferences, self._owed(start)) & form.articles
-        if not articles and not form.notices:
-            return Decision(skipped=NOTHING_CHOSEN)
+        offers = self._owed(start)
+        told = offers.among(form.articles)
         own = shape.audience is self.newsletter.audience or shape.audience not in form.audiences
-        choice = Choice(
-            edition=preferences.edition,
-            audience=None if own else shape.audience,
-            articles=None if articles == form.articles else articles,
-            cadence=shape.cadence,
-            language=language,
-        )
-        return Decision(
-            choice=None if choice == Choice() else choice, at=at if at is not None and at > self._now else None
+        return _Cut(
+            offers=offers,
+            told=told,
+            whole=told.bit_count() == len(form.articles),
+            notices=form.notices,
+            choice=Choice(audience=None if own else shape.audience, cadence=shape.cadence, language=language),
         )
 
-    def _owed(self, start: datetime) -> tuple[Offer, ...]:
+    def _choice(self, cut: _Cut, edition: Edition, articles: int) -> Choice:
+        """Many readers make the same one."""
+        key = (cut.choice, edition, articles)
+        if key not in self._choices:
+            if len(self._choices) >= _CHOICES_KEPT:
+                self._choices.clear()
+            ids = None if cut.whole and articles == cut.told else cut.offers.ids(articles)
+            self._choices[key] = replace(cut.choice, edition=edition, articles=ids)
+        return self._choices[key]
+
+    def _owed(self, start: datetime) -> Offers:
         if start not in self._offers:
-            self._offers[start] = tuple(map(offer_of, self.articles(start)))
+            self._offers[start] = Offers(self.articles(start))
         return self._offers[start]
 
     def _hour(self, preferences: Preferences) -> datetime | None:

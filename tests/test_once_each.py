@@ -118,7 +118,7 @@ class World:
             digests=Digests(self.database),
             recipients=Readership(self.database),
             compile_mailing=_mailing,
-            message_id=lambda *parts: f"<{'.'.join(parts)}@example.org>",
+            message_ids=lambda *parts: lambda subscriber: f"<{'.'.join((*parts, subscriber))}@example.org>",
         )
 
     def happen(self, event: Sequence[Any]) -> None:

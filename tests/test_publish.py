@@ -73,7 +73,7 @@ class Bench:
             digests=self.digests,
             recipients=Readership(self.database),
             compile_mailing=compile_mailing,  # type: ignore[arg-type]  # one of the two functions above
-            message_id=lambda *parts: f"<{'.'.join(parts)}@example.org>",
+            message_ids=lambda *parts: lambda subscriber: f"<{'.'.join((*parts, subscriber))}@example.org>",
         )
 
     def shelve(self, *articles: Article) -> None:

@@ -298,7 +298,7 @@ class App:
             digests=self._digests,
             recipients=Readership(self._database),
             compile_mailing=self._compile_judged,
-            message_id=self._message_id,
+            message_ids=self._message_ids,
             spoken=self._spoken,
         )
 
@@ -316,8 +316,8 @@ class App:
             return None
         return language if self.templates.for_language(language).words.language == language else None
 
-    def _message_id(self, newsletter: str, period: str, subscriber_id: str) -> str:
-        return self.tokens.message_id(newsletter, period, subscriber_id, self._newsletter(newsletter).mail_domain)
+    def _message_ids(self, newsletter: str, period: str) -> Callable[[str], str]:
+        return self.tokens.message_ids(newsletter, period, self._newsletter(newsletter).mail_domain)
 
     def _write_public(self, now: datetime, *, everything: bool) -> Written | None:
         files = Files(Path(self.config.paths.public))
@@ -422,7 +422,7 @@ class App:
         """Somebody who is no subscriber: the links are well made and belong to no subscription."""
         return Addressee(
             subscriber=reader,
-            message_id=self._message_id(newsletter, period, reader.id),
+            message_id=self._message_ids(newsletter, period)(reader.id),
             unsubscribe_token=self.tokens.unsubscribe(newsletter, reader.id),
             date=date,
             confirm_token=_CONFIRMS_NOTHING,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from newsletter.model.digests import Digest
 from newsletter.model.subscribers import Choice, Subscriber
@@ -35,8 +36,7 @@ class DeliveryState(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDelivery:
+class NewDelivery(NamedTuple):
     """A delivery to be written down together with its digest. `domain` is the recipient's mail domain.
 
     `choice` is None for everything in the newsletter's own form. `next_at` is when it may leave, None for at once.

@@ -20,8 +20,10 @@ class Cadence(StrEnum):
     @property
     def slower(self) -> tuple[Cadence, ...]:
         """Those that come less often, the quickest first."""
-        every = tuple(Cadence)
-        return every[every.index(self) + 1 :]
+        return _SLOWER[self]
+
+
+_SLOWER = {cadence: tuple(Cadence)[place:] for place, cadence in enumerate(Cadence, 1)}
 
 
 class CatchUp(StrEnum):

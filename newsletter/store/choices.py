@@ -12,7 +12,7 @@ from newsletter.store.preferences import dump_choice, load_choice
 from newsletter.store.rows import among, write_rows
 from newsletter.store.schema import choice as table
 
-_KEPT = 20_000  #: how many are at hand
+_KEPT = 8_000  #: how many are at hand
 
 
 class ChoiceNumbers:

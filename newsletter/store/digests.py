@@ -31,7 +31,7 @@ from newsletter.store import schema
 from newsletter.store.choices import ChoiceNumbers
 from newsletter.store.database import Database, insert_new
 from newsletter.store.documents import article_of, notice_of
-from newsletter.store.rows import among, driver_moment, write_rows
+from newsletter.store.rows import among, driver_moment, many_rows, write_rows
 from newsletter.store.schema import digest as table
 from newsletter.wishes import Contents, Issue
 
@@ -264,15 +264,16 @@ def _add_deliveries(connection: Connection, number: int, new: NewDigest, now: da
     """Write deliveries down as they come; how many go out, and how many are skipped. A few at a time are in memory."""
     waiting, moment, going, skipped = iter(new.deliveries), driver_moment(connection, now), 0, 0
     choices = ChoiceNumbers(connection)
-    while some := list(islice(waiting, _BATCH)):
-        numbers = choices.of(one.choice for one in some)
-        rows = [
-            _delivery(connection, number, one, None if one.choice is None else numbers[one.choice], moment)
-            for one in some
-        ]
-        write_rows(connection, _NEW_DELIVERY, rows, _COLUMNS)
-        aside = sum(1 for one in some if one.skipped is not None)
-        going, skipped = going + len(some) - aside, skipped + aside
+    with many_rows(connection):
+        while some := list(islice(waiting, _BATCH)):
+            numbers = choices.of(one.choice for one in some)
+            rows = [
+                _delivery(connection, number, one, None if one.choice is None else numbers[one.choice], moment)
+                for one in some
+            ]
+            write_rows(connection, _NEW_DELIVERY, rows, _COLUMNS)
+            aside = sum(1 for one in some if one.skipped is not None)
+            going, skipped = going + len(some) - aside, skipped + aside
     return going, skipped
 
 

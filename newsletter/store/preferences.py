@@ -23,6 +23,7 @@ _READ: dict[str, Any] = {
     "articles": frozenset,
 }
 _EVERYTHING = Choice()
+_encoded = json.JSONEncoder(sort_keys=True).encode
 
 
 def dumps(preferences: Preferences) -> str | None:
@@ -48,7 +49,7 @@ def load_choice(text: str | None) -> Choice:
 def _dumped(value: Preferences | Choice, usual: Preferences | Choice) -> str | None:
     told = {field.name: getattr(value, field.name) for field in fields(value)}
     unusual = {name: _plain(each) for name, each in told.items() if each != getattr(usual, name)}
-    return json.dumps(unusual, sort_keys=True) if unusual else None
+    return _encoded(unusual) if unusual else None
 
 
 def _loaded(text: str | None) -> dict[str, Any]:

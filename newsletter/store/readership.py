@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -85,6 +85,6 @@ def _everybody() -> Hot:
 _EVERYBODY = _everybody()
 
 
-def _reader_of(row: Any) -> Reader:
-    domain = row.address.rpartition("@")[2].lower()
-    return Reader(row.id, domain, row.preferences, row.since or BEGINNING, row.changed_at)
+def _reader_of(row: Sequence[Any]) -> Reader:
+    number, address, preferences, since, changed_at = row
+    return Reader(number, address.rpartition("@")[2].lower(), preferences, since or BEGINNING, changed_at)

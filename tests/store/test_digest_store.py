@@ -187,7 +187,7 @@ def test_an_article_is_carried_once_by_a_newsletter(store: Digests, database: Da
 def test_a_fault_in_the_last_row_leaves_nothing_of_the_digest(store: Digests, database: Database) -> None:
     planned = make_planned()
     ann, bob = make_deliveries(["ann@example.org", "bob@example.org"], planned)
-    twice = (ann, replace(bob, message_id=ann.message_id))
+    twice = (ann, bob._replace(message_id=ann.message_id))
     with pytest.raises(StoreError):
         add_digest(store, make_digest(planned), settled=(), mailing=make_mailing(planned), deliveries=twice, now=NOW)
     assert set(_rows(database).values()) == {0}
