@@ -392,7 +392,7 @@ class _Round:
 
 def _form_of(digest: Digest, wanted: Wanted) -> Form:
     return Form(
-        articles=frozenset(placed.article.id for placed in digest.placed),
+        articles=tuple(article.id for article in digest.articles),
         notices=bool(digest.notices),
         audiences=wanted.audiences | {digest.newsletter.audience},
     )

@@ -8,8 +8,8 @@ one, and is owed all since the one that closed the last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 
 from newsletter.model import (
@@ -34,7 +34,7 @@ _CLOCKS_DIFFER = timedelta(hours=2)  #: so far the clocks of two machines may be
 _A_WEEK = timedelta(days=8)  #: what a weekly mail may cover, with a day for a clock change or a late digest
 _DAY = timedelta(days=1)
 _EVERYTHING = Choice()
-_CHOICES_KEPT = 8_000  #: at hand; each may name every article of a digest
+_CHOICES_KEPT = 8_000  #: at hand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +79,9 @@ class Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """A mailing of a digest that choices are cut from. `articles` are the ids of all that it tells."""
+    """A mailing of a digest that choices are cut from. `articles` are the ids of all that it tells, as `Digest.articles`."""
 
-    articles: frozenset[str]
+    articles: tuple[str, ...]
     notices: bool
     audiences: frozenset[Audience]
 
@@ -174,17 +174,17 @@ def _regular(newsletter: Newsletter, issue: Issue) -> bool:
 
 
 class Offers:
-    """Articles, of which each reader wants some. A set of them is a number with a bit for each: a million readers ask."""
+    """Articles of a form that are offered to a reader, who wants some of them. What is wanted is a `Choice.articles`."""
 
-    def __init__(self, articles: Iterable[Article]) -> None:
-        told = {article.id: article for article in articles}
-        self._bits = {article: 1 << place for place, article in enumerate(told)}
-        self._all = (1 << len(told)) - 1
-        self._on: dict[str, int] = {}
-        for article in told.values():
+    def __init__(self, form: Sequence[str], articles: Iterable[Article]) -> None:
+        bits = {article: 1 << place for place, article in enumerate(form)}
+        told = [(bits[article.id], article) for article in articles if article.id in bits]
+        self._all, self._on = 0, dict[str, int]()
+        for bit, article in told:
+            self._all |= bit
             for topic in map(topic_slug, article.summary.topics):
-                self._on[topic] = self._on.get(topic, 0) | self._bits[article.id]
-        self._credibility = [(self._bits[article.id], _of_five(article)) for article in told.values()]
+                self._on[topic] = self._on.get(topic, 0) | bit
+        self._credibility = [(bit, _of_five(article)) for bit, article in told]
         self._credible: dict[float, int] = {}
 
     def wanted(self, preferences: Preferences) -> int:
@@ -199,17 +199,10 @@ class Offers:
         least = preferences.min_credibility
         return wanted if least is None else wanted & self._at_least(least)
 
-    def among(self, ids: Collection[str]) -> int:
-        """Those of them that have these ids."""
-        return sum(bit for article, bit in self._bits.items() if article in ids)
-
-    def ids(self, some: int) -> frozenset[str]:
-        return frozenset([article for article, bit in self._bits.items() if bit & some])
-
     def _at_least(self, least: float) -> int:
         if least not in self._credible:
             told = self._credibility
-            self._credible[least] = sum(bit for bit, value in told if value is None or value >= least)
+            self._credible[least] = sum({bit for bit, value in told if value is None or value >= least})
         return self._credible[least]
 
 
@@ -231,14 +224,14 @@ class Shape:
 class _Cut:
     """What those readers have in common who are owed the same and whose mail is cut from the same form.
 
-    `told` are those of the `offers` that the form tells; `whole`: these are all that it tells. `choice` is that of everything.
+    `whole` are all the articles that the form tells; `choice` is that of everything.
     """
 
     offers: Offers
-    told: int
-    whole: bool
+    whole: int
     notices: bool
     choice: Choice
+    choices: dict[tuple[Edition, int], Choice | None] = field(default_factory=dict)
 
 
 class Turn:
@@ -266,9 +259,7 @@ class Turn:
         self._due_at = due_at
         self._now = now
         self._spoken = spoken
-        self._offers: dict[datetime, Offers] = {}
         self._cuts: dict[tuple[Cadence | None, str | None, Audience | None, datetime], _Cut | None] = {}
-        self._choices: dict[tuple[Choice, Edition, int], Choice] = {}
         self._hours: dict[tuple[time | None, str | None], datetime | None] = {}
 
     def term(self, preferences: Preferences) -> Term:
@@ -313,12 +304,11 @@ class Turn:
         at = self._hour(preferences)
         if resting(preferences, self.newsletter.zone, self._now if at is None else max(at, self._now)):
             return Decision(skipped=PAUSED)
-        articles = cut.offers.wanted(preferences) & cut.told
+        articles = cut.offers.wanted(preferences)
         if not articles and not cut.notices:
             return Decision(skipped=NOTHING_CHOSEN)
-        choice = self._choice(cut, preferences.edition, articles)
         return Decision(
-            choice=None if choice == _EVERYTHING else choice, at=at if at is not None and at > self._now else None
+            choice=_choice(cut, preferences.edition, articles), at=at if at is not None and at > self._now else None
         )
 
     def _cut(self, preferences: Preferences, start: datetime) -> _Cut | None:
@@ -330,31 +320,13 @@ class Turn:
         form = self.forms.get((shape.cadence, language))
         if form is None:
             return None
-        offers = self._owed(start)
-        told = offers.among(form.articles)
         own = shape.audience is self.newsletter.audience or shape.audience not in form.audiences
         return _Cut(
-            offers=offers,
-            told=told,
-            whole=told.bit_count() == len(form.articles),
+            offers=Offers(form.articles, self.articles(start)),
+            whole=(1 << len(form.articles)) - 1,
             notices=form.notices,
             choice=Choice(audience=None if own else shape.audience, cadence=shape.cadence, language=language),
         )
-
-    def _choice(self, cut: _Cut, edition: Edition, articles: int) -> Choice:
-        """Many readers make the same one."""
-        key = (cut.choice, edition, articles)
-        if key not in self._choices:
-            if len(self._choices) >= _CHOICES_KEPT:
-                self._choices.clear()
-            ids = None if cut.whole and articles == cut.told else cut.offers.ids(articles)
-            self._choices[key] = replace(cut.choice, edition=edition, articles=ids)
-        return self._choices[key]
-
-    def _owed(self, start: datetime) -> Offers:
-        if start not in self._offers:
-            self._offers[start] = Offers(self.articles(start))
-        return self._offers[start]
 
     def _hour(self, preferences: Preferences) -> datetime | None:
         key = (preferences.send_at, preferences.zone)
@@ -376,6 +348,17 @@ class Turn:
     def _first_carrying(self, start: datetime) -> datetime:
         carrying = (issue for issue in self.issues(start) if self._contents[issue.period].articles)
         return next(carrying, self._chain[-1]).window_start
+
+
+def _choice(cut: _Cut, edition: Edition, articles: int) -> Choice | None:
+    """Many readers make the same one; None is everything in the newsletter's own form."""
+    key = (edition, articles)
+    if key not in cut.choices:
+        if len(cut.choices) >= _CHOICES_KEPT:
+            cut.choices.clear()
+        choice = replace(cut.choice, edition=edition, articles=None if articles == cut.whole else articles)
+        cut.choices[key] = None if choice == _EVERYTHING else choice
+    return cut.choices[key]
 
 
 def still_told(article: Article) -> bool:

@@ -45,7 +45,7 @@ from newsletter.store import schema
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
 from newsletter.store.digests import Digests
-from newsletter.store.preferences import load_choice
+from newsletter.store.preferences import load_articles, load_choice
 from newsletter.store.readership import Readership
 from newsletter.store.subscribers import Subscribers, newest_end
 
@@ -203,7 +203,8 @@ class World:
                 choice = choices.get(row.choice_id, load_choice(None))
                 form = forms[row.digest_id, choice.form]
                 assert choice.audience is None or choice.audience in form["audiences"]
-                told = [one for one in form["articles"] if choice.articles is None or one in choice.articles]
+                mask = load_articles(row.articles)
+                told = [one for bit, one in enumerate(form["articles"]) if mask is None or mask >> bit & 1]
                 assert told or form["notices"]
                 found.setdefault(int(row.subscriber_id[1:]), Counter()).update(told)
         return found
@@ -243,7 +244,7 @@ def _subscription(who: int, wanted: Preferences, now: datetime) -> Subscription:
 
 def _mailing(digest: Digest, audiences: Any, language: str | None) -> Mailing:
     told = {
-        "articles": [placed.article.id for placed in digest.placed],
+        "articles": [article.id for article in digest.articles],
         "audiences": [*audiences],
         "notices": len(digest.notices),
     }

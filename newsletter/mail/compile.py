@@ -52,7 +52,7 @@ def compile_mailing(
         for edition in wanted
     ]
     bundle = Bundle(
-        articles=tuple(article.id for article in (*(item.article for item in digest.items), *digest.titles)),
+        articles=tuple(article.id for article in digest.articles),
         always=bool(digest.notices),
         skeletons=tuple(skeleton for skeleton, _ in works),
     )
@@ -156,7 +156,7 @@ def _require_cuts(strips: Iterable[Strip], letter: Letter) -> None:
 
 def _forms(digest: Digest, letter: Letter) -> dict[str, tuple[str, ...]]:
     """Every form of the fields that hang on the choice, in the order of their axis."""
-    articles = (*(item.article for item in digest.items), *digest.titles)
+    articles = digest.articles
     words, summaries, firsts = letter.words, range(len(articles) + 1), articles or (None,)
     most = wording.minutes(words_of(*letter.notices, *letter.items, *letter.titles))
     told = {

@@ -80,11 +80,10 @@ class Bundle:
         have = ", ".join(f"{one.edition} for {one.audience}" for one in self.skeletons)
         raise MailError(f"mailing: there is no {edition} edition for {wanted}; compiled are: {have}")
 
-    def mask(self, articles: frozenset[str] | None) -> int:
-        """The bits of a choice of ids; None is all."""
-        if articles is None:
-            return (1 << len(self.articles)) - 1
-        return sum(1 << place for place, article in enumerate(self.articles) if article in articles)
+    def mask(self, articles: int | None) -> int:
+        """The bits of a choice, without those that stand for none; None is all."""
+        every = (1 << len(self.articles)) - 1
+        return every if articles is None else every & articles
 
 
 def join(skeleton: Skeleton, chosen: int) -> bytes:

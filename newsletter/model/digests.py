@@ -225,3 +225,8 @@ class Digest:
     def items(self) -> tuple[Item, ...]:
         """Every whole item in the order of reading."""
         return tuple(item for day in self.days for item in day.items) + self.late
+
+    @property
+    def articles(self) -> tuple[Article, ...]:
+        """Everything that it tells of, in the order of reading; a mailing and the choices from it number articles so."""
+        return (*(item.article for item in self.items), *self.titles)

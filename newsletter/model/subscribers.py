@@ -87,13 +87,13 @@ class Reader(NamedTuple):
 class Choice:
     """One form of a mailing. Notices are always in, whatever is chosen.
 
-    `audience`, `cadence` and `language` are None for the newsletter's own; `articles` are ids, None for all. Ids of
-    other articles mean nothing.
+    `audience`, `cadence` and `language` are None for the newsletter's own. `articles` is a number with a bit for each
+    article of the form, the first of `Digest.articles` being the lowest; None for all. Bits beyond the last mean nothing.
     """
 
     edition: Edition = Edition.STANDARD
     audience: Audience | None = None
-    articles: frozenset[str] | None = None
+    articles: int | None = None
     cadence: Cadence | None = None
     language: str | None = None
 

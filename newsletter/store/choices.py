@@ -1,38 +1,42 @@
-"""Forms of a mailing that deliveries take: each is written down once, and deliveries name it by its number."""
+"""Forms of a mailing that deliveries take: each is written down once, and deliveries name it by its number.
+
+Which articles of its form a delivery carries stands with the delivery itself: there are as many sets of them as readers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, Insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from newsletter.model import Choice
 from newsletter.store.preferences import dump_choice, load_choice
-from newsletter.store.rows import among, write_rows
+from newsletter.store.rows import among
 from newsletter.store.schema import choice as table
-
-_KEPT = 8_000  #: how many are at hand
 
 
 class ChoiceNumbers:
-    """The number of each choice, in one transaction that writes."""
+    """The number of each choice, whatever its articles are, in one transaction that writes."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._numbers: dict[Choice, int] = {}
+        self._numbers: dict[tuple[object, ...], int | None] = {}
 
-    def of(self, choices: Iterable[Choice | None]) -> Mapping[Choice, int]:
-        """At least the numbers of these choices; None has none."""
-        wanted = {choice for choice in choices if choice is not None}
-        if len(self._numbers) >= _KEPT:
-            self._numbers.clear()
-        texts = {dump_choice(choice) or "{}": choice for choice in wanted.difference(self._numbers)}
-        if texts:
-            write_rows(self._connection, _NEW[self._connection.dialect.name], [(text,) for text in texts], ("text",))
-            found = select(table).where(among(self._connection, table.c.text, texts.keys()))
-            self._numbers |= {texts[row.text]: row.id for row in self._connection.execute(found)}
-        return self._numbers
+    def of(self, choice: Choice | None) -> int | None:
+        """None for the newsletter's own form."""
+        if choice is None:
+            return None
+        key = (choice.edition, choice.audience, choice.cadence, choice.language)
+        if key not in self._numbers:
+            text = dump_choice(choice)
+            self._numbers[key] = None if text is None else self._number(text)
+        return self._numbers[key]
+
+    def _number(self, text: str) -> int:
+        self._connection.execute(_NEW[self._connection.dialect.name], {"text": text})
+        number: int = self._connection.execute(select(table.c.id).where(table.c.text == text)).scalar_one()
+        return number
 
 
 _NEW: Mapping[str, Insert] = {
@@ -51,8 +55,6 @@ class Choices:
         """At least the choices of these numbers."""
         missing = [number for number in numbers if number not in self._known]
         if missing:
-            if len(self._known) >= _KEPT:
-                self._known, missing = {}, list(numbers)
             rows = connection.execute(select(table).where(among(connection, table.c.id, missing)))
             self._known |= {row.id: load_choice(row.text) for row in rows}
         return self._known

@@ -53,6 +53,7 @@ from newsletter.store.database import Database
 from newsletter.store.digests import READY, SENDING
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
+from newsletter.store.preferences import load_articles
 from newsletter.store.rows import Hot
 from newsletter.store.schema import delivery as table
 from newsletter.store.subscribers import suppressed_among
@@ -385,7 +386,7 @@ def _whole_row() -> Select[tuple[Any, ...]]:
     return (
         select(
             *(table.c[name] for name in ("id", "digest_id", "subscriber_id", "domain", "message_id", "state")),
-            *(table.c[name] for name in ("attempts", "created_at", "reserved_at", "choice_id")),
+            *(table.c[name] for name in ("attempts", "created_at", "reserved_at", "choice_id", "articles")),
             digest.c.newsletter,
             digest.c.period,
             digest.c.state.label("digest_state"),
@@ -565,7 +566,7 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime, choice: Choice) 
         lease_until=lease_until,
         attempts=row.attempts + 1,
         created_at=row.created_at,
-        choice=choice,
+        choice=choice if row.articles is None else replace(choice, articles=load_articles(row.articles)),
     )
 
 

@@ -31,6 +31,7 @@ from newsletter.store import schema
 from newsletter.store.choices import ChoiceNumbers
 from newsletter.store.database import Database, insert_new
 from newsletter.store.documents import article_of, notice_of
+from newsletter.store.preferences import dump_articles
 from newsletter.store.rows import among, driver_moment, many_rows, write_rows
 from newsletter.store.schema import digest as table
 from newsletter.wishes import Contents, Issue
@@ -266,11 +267,7 @@ def _add_deliveries(connection: Connection, number: int, new: NewDigest, now: da
     choices = ChoiceNumbers(connection)
     with many_rows(connection):
         while some := list(islice(waiting, _BATCH)):
-            numbers = choices.of(one.choice for one in some)
-            rows = [
-                _delivery(connection, number, one, None if one.choice is None else numbers[one.choice], moment)
-                for one in some
-            ]
+            rows = [_delivery(connection, number, one, choices.of(one.choice), moment) for one in some]
             write_rows(connection, _NEW_DELIVERY, rows, _COLUMNS)
             aside = sum(1 for one in some if one.skipped is not None)
             going, skipped = going + len(some) - aside, skipped + aside
@@ -321,6 +318,7 @@ _COLUMNS = (
     "next_at",
     "ambiguous",
     "choice_id",
+    "articles",
     "reason",
     "created_at",
 )
@@ -333,11 +331,12 @@ def _delivery(
     """An hour that was chosen dates the delivery too: its message is then as new as it looks."""
     named = (number, delivery.subscriber_id, delivery.domain, delivery.message_id)
     if delivery.skipped is not None:
-        return (*named, DeliveryState.SKIPPED.value, 0, None, False, choice, delivery.skipped, moment)
+        return (*named, DeliveryState.SKIPPED.value, 0, None, False, None, None, delivery.skipped, moment)
+    articles = None if delivery.choice is None else dump_articles(delivery.choice.articles)
     if delivery.next_at is None:
-        return (*named, DeliveryState.PENDING.value, 0, moment, False, choice, None, moment)
+        return (*named, DeliveryState.PENDING.value, 0, moment, False, choice, articles, None, moment)
     at = driver_moment(connection, delivery.next_at)
-    return (*named, DeliveryState.DEFERRED.value, 0, at, False, choice, None, at)
+    return (*named, DeliveryState.DEFERRED.value, 0, at, False, choice, articles, None, at)
 
 
 def _planned(row: Row[Any]) -> PlannedDigest:

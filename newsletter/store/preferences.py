@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, time
 from typing import Any
 
@@ -20,7 +20,6 @@ _READ: dict[str, Any] = {
     "send_at": time.fromisoformat,
     "zone": str,
     "paused_until": date.fromisoformat,
-    "articles": frozenset,
 }
 _EVERYTHING = Choice()
 _encoded = json.JSONEncoder(sort_keys=True).encode
@@ -37,13 +36,23 @@ def loads(text: str | None) -> Preferences:
 
 
 def dump_choice(choice: Choice) -> str | None:
-    """The text of a choice; None for everything in the newsletter's own form."""
-    return _dumped(choice, _EVERYTHING)
+    """The text of a choice but for its articles; None for the newsletter's own form."""
+    return _dumped(replace(choice, articles=None), _EVERYTHING)
 
 
 def load_choice(text: str | None) -> Choice:
     """The choice of a text that `dump_choice` made."""
     return Choice(**_loaded(text))
+
+
+def dump_articles(articles: int | None) -> str | None:
+    """The text of a `Choice.articles`, which may have more bits than a database's numbers; None for all."""
+    return None if articles is None else f"{articles:x}"
+
+
+def load_articles(text: str | None) -> int | None:
+    """What a text of `dump_articles` was made of."""
+    return None if text is None else int(text, 16)
 
 
 def _dumped(value: Preferences | Choice, usual: Preferences | Choice) -> str | None:

@@ -279,7 +279,7 @@ suppression = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
-# Forms of a mailing that deliveries take, each once: a JSON text.
+# Forms of a mailing that deliveries take, each once: a JSON text, without articles.
 choice = Table(
     "choice",
     metadata,
@@ -288,7 +288,8 @@ choice = Table(
     sqlite_autoincrement=True,
 )
 
-# `choice_id` names what of the mailing it carries, None for all; it is no foreign key either, for it costs a look a row.
+# `choice_id` names the form that it carries, None for the newsletter's own; it is no foreign key either, for it costs a look
+# a row. `articles` tells which of that form's articles, a hexadecimal number of bits; None for all.
 # `reason` tells why a delivery was skipped.
 # `subscriber_id` is no foreign key: the ledger outlives a person who was erased, and then says nothing of them.
 # `next_at` is when an open delivery may be claimed, so that the index over (state, next_at) is the queue. `reserved_at` is
@@ -313,6 +314,7 @@ delivery = Table(
     Column("code", Integer),
     Column("enhanced", String),
     Column("choice_id", BigInteger),
+    Column("articles", String),
     Column("reason", String),
     Column("created_at", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),

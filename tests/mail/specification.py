@@ -17,10 +17,13 @@ from newsletter.mail.text import write_text
 from newsletter.model import Choice, Digest, Edition, Item
 
 
-def restricted(digest: Digest, articles: frozenset[str] | None) -> Digest:
-    """The digest as if only these articles had been in it."""
-    if articles is None:
+def restricted(digest: Digest, chosen: int | None) -> Digest:
+    """The digest as if only these articles had been in it: bits in the order of reading, whole items before titles."""
+    if chosen is None:
         return digest
+    told = [item.article for day in digest.days for item in day.items]
+    told += [item.article for item in digest.late]
+    articles = {article.id for place, article in enumerate([*told, *digest.titles]) if chosen >> place & 1}
 
     def kept(items: tuple[Item, ...]) -> tuple[Item, ...]:
         return tuple(item for item in items if item.article.id in articles)

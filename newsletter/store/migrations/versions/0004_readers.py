@@ -25,6 +25,7 @@ def upgrade() -> None:
     )
     _index_subscriptions("newsletter_state", "newsletter_state_subscriber_id", ["newsletter", "state", "subscriber_id"])
     op.add_column("delivery", sa.Column("choice_id", sa.BigInteger()))
+    op.add_column("delivery", sa.Column("articles", sa.String()))
     op.add_column("delivery", sa.Column("reason", sa.String()))
     for name in ("state_next_at", "domain_state"):
         op.drop_index(f"ix_delivery_{name}", table_name="delivery")
@@ -149,7 +150,7 @@ def downgrade() -> None:
     op.drop_index("ix_delivery_due", table_name="delivery")
     op.create_index("ix_delivery_domain_state", "delivery", ["domain", "state"])
     op.create_index("ix_delivery_state_next_at", "delivery", ["state", "next_at"])
-    for column in ("reason", "choice_id"):
+    for column in ("reason", "articles", "choice_id"):
         op.drop_column("delivery", column)
     _index_subscriptions("newsletter_state_subscriber_id", "newsletter_state", ["newsletter", "state"])
     for column in ("changed_at", "since", "preferences"):
