@@ -183,6 +183,7 @@ mailing = Table(
     Column("template", LargeBinary, nullable=False),
 )
 
+# People and what they subscribed to lie in the order of their ids, in which planning reads a million of them.
 subscriber = Table(
     "subscriber",
     metadata,
@@ -190,6 +191,7 @@ subscriber = Table(
     Column("address", String, nullable=False),
     Column("address_folded", Word, nullable=False, unique=True),
     Column("name", String, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # `preferences` is JSON, None for the usual ones. `since` is the end of the last digest that was there when the subscription
@@ -208,6 +210,7 @@ subscription = Table(
     Column("since", UtcDateTime),
     Column("changed_at", UtcDateTime),
     Index(None, "newsletter", "state", "subscriber_id"),
+    sqlite_with_rowid=False,
 )
 
 # What was asked for on the sign-up page and is not confirmed yet; no subscriber stands behind it. `address_key` is the keyed

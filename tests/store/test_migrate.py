@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from builders import make_article
 from sqlalchemy import Connection, inspect, text
+from store_builders import NOW, make_subscription
 
 from newsletter.errors import StoreError
 from newsletter.model import Accepted
@@ -23,6 +24,7 @@ from newsletter.store.database import Database, open_database
 from newsletter.store.listings import Listings
 from newsletter.store.related import RelatedIndex
 from newsletter.store.schema import REVISION, SEARCH_WORDS, metadata
+from newsletter.store.subscribers import Subscribers
 from newsletter.store.topics import Topics
 
 
@@ -109,6 +111,26 @@ def test_articles_of_an_older_version_keep_their_topics_and_are_indexed_anew(url
     assert Listings(opened).revision() == 0
     assert RelatedIndex(opened).catch_up() == 2
     assert [each.slug for each in RelatedIndex(opened).nearest(articles[0], now=articles[0].published)] == ["b"]
+    opened.close()
+
+
+def test_people_of_an_older_version_stay_subscribed(url: str) -> None:
+    """0004 lays them in the order of their ids."""
+    opened = open_database(url)
+    people = [
+        make_subscription(f"{name}@example.org", newsletter=slug) for name in "cab" for slug in ("daily", "weekly")
+    ]
+    assert all(Subscribers(opened).add(one) for one in people)
+    Subscribers(opened).unsubscribe("id-of-b", "daily", NOW)
+    before = [Subscribers(opened).subscription(one.subscriber.id, one.newsletter) for one in people]
+    with opened.begin() as connection:
+        command.downgrade(migrate.config(connection), "0003")
+    opened.close()
+    opened = open_database(url)
+    assert [Subscribers(opened).subscription(one.subscriber.id, one.newsletter) for one in people] == before
+    assert {one.state.value for one in before if one} == {"confirmed", "unsubscribed"}
+    with opened.begin() as connection:
+        assert _differences(connection) == []
     opened.close()
 
 

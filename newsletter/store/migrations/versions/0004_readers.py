@@ -16,6 +16,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    _remake_people(with_rowid=False)
     op.add_column("subscription", sa.Column("preferences", sa.Text()))
     op.add_column("subscription", sa.Column("since", MOMENT))
     op.add_column("subscription", sa.Column("changed_at", MOMENT))
@@ -113,6 +114,50 @@ def upgrade() -> None:
     )
 
 
+def _remake_people(*, with_rowid: bool) -> None:
+    """On SQLite, for the order in which rows lie is told when a table is made. PostgreSQL has no such order.
+
+    The old tables get other names before the new ones come, and go with the subscriptions first: so no key is ever
+    without its row, and no subscription is taken along by its subscriber.
+    """
+    if op.get_bind().dialect.name == "postgresql":
+        return
+    op.drop_index("ix_subscription_newsletter_state", table_name="subscription")
+    for table in ("subscription", "subscriber"):
+        op.rename_table(table, f"{table}_before")
+    op.create_table(
+        "subscriber",
+        sa.Column("id", WORD, nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("address_folded", WORD, nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_subscriber"),
+        sa.UniqueConstraint("address_folded", name="uq_subscriber_address_folded"),
+        sqlite_with_rowid=with_rowid,
+    )
+    op.create_table(
+        "subscription",
+        sa.Column("subscriber_id", WORD, nullable=False),
+        sa.Column("newsletter", WORD, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("consent_text", sa.Text(), nullable=False),
+        sa.Column("consent_at", MOMENT, nullable=False),
+        sa.Column("consent_source", sa.String(), nullable=False),
+        sa.Column("ended_at", MOMENT),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscriber.id"], name="fk_subscription_subscriber_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("subscriber_id", "newsletter", name="pk_subscription"),
+        sqlite_with_rowid=with_rowid,
+    )
+    op.execute("INSERT INTO subscriber SELECT id, address, address_folded, name FROM subscriber_before ORDER BY id")
+    columns = "subscriber_id, newsletter, state, consent_text, consent_at, consent_source, ended_at"
+    op.execute(f"INSERT INTO subscription SELECT {columns} FROM subscription_before ORDER BY subscriber_id, newsletter")
+    for table in ("subscription", "subscriber"):
+        op.drop_table(f"{table}_before")
+    op.create_index("ix_subscription_newsletter_state", "subscription", ["newsletter", "state"])
+
+
 def _index_subscriptions(before: str, after: str, columns: list[str]) -> None:
     op.drop_index(f"ix_subscription_{before}", table_name="subscription")
     op.create_index(f"ix_subscription_{after}", "subscription", columns)
@@ -155,3 +200,4 @@ def downgrade() -> None:
     _index_subscriptions("newsletter_state_subscriber_id", "newsletter_state", ["newsletter", "state"])
     for column in ("changed_at", "since", "preferences"):
         op.drop_column("subscription", column)
+    _remake_people(with_rowid=True)
