@@ -8,7 +8,7 @@ so there is no half of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -262,14 +262,18 @@ class _Chain:
 
 @dataclass(slots=True)
 class _Wish:
-    """What a text of preferences says. `usual` is where those begin who named no cadence, wherever they came in."""
+    """What a text of preferences says. `usual` is where those begin who named no cadence, wherever they came in.
+
+    `decided` is what they get who are owed all from some moment on.
+    """
 
     preferences: Preferences
     term: Term
     usual: datetime | None
+    decided: dict[datetime, Decision | None] = field(default_factory=dict)
 
 
-_WISHES_KEPT = 8_000  #: decisions and texts at hand; a million people have a few thousand
+_WISHES_KEPT = 8_000  #: texts at hand; a million people have a few thousand, or one each
 
 
 class _Round:
@@ -281,7 +285,6 @@ class _Round:
         self._chain = chain
         self._slug = digest.newsletter.slug
         self._wishes: dict[str | None, _Wish] = {}
-        self._decided: dict[tuple[str | None, datetime], Decision | None] = {}
         self._doubtful = self._in_doubt()
 
     def compile(self) -> dict[str, Mailing]:
@@ -322,12 +325,9 @@ class _Round:
             start = self._start(reader, wish)
             if start is None:
                 return None
-        key = (text, start)
-        if key not in self._decided:
-            if len(self._decided) >= _WISHES_KEPT:
-                self._decided.clear()
-            self._decided[key] = self._turn.decide(wish.preferences, start)
-        return self._decided[key]
+        if start not in wish.decided:
+            wish.decided[start] = self._turn.decide(wish.preferences, start)
+        return wish.decided[start]
 
     def _start(self, reader: Reader, wish: _Wish) -> datetime | None:
         """From where on a reader is owed. None for who changed their mind while this was planned: the next digest, which

@@ -9,8 +9,9 @@ one, and is owed all since the one that closed the last.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from typing import NamedTuple
 
 from newsletter.model import (
     USUAL,
@@ -86,8 +87,7 @@ class Form:
     audiences: frozenset[Audience]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What one reader gets. `choice` is None for everything in the newsletter's own form; `at` is when, None: at once."""
 
     choice: Choice | None = None
@@ -224,7 +224,7 @@ class Shape:
 class _Cut:
     """What those readers have in common who are owed the same and whose mail is cut from the same form.
 
-    `whole` are all the articles that the form tells; `choice` is that of everything.
+    `whole` are all the articles that the form tells; `choice` is that of everything. `choices` are at hand.
     """
 
     offers: Offers
@@ -356,7 +356,14 @@ def _choice(cut: _Cut, edition: Edition, articles: int) -> Choice | None:
     if key not in cut.choices:
         if len(cut.choices) >= _CHOICES_KEPT:
             cut.choices.clear()
-        choice = replace(cut.choice, edition=edition, articles=None if articles == cut.whole else articles)
+        base = cut.choice
+        choice = Choice(
+            edition=edition,
+            audience=base.audience,
+            articles=None if articles == cut.whole else articles,
+            cadence=base.cadence,
+            language=base.language,
+        )
         cut.choices[key] = None if choice == _EVERYTHING else choice
     return cut.choices[key]
 

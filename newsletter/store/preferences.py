@@ -22,7 +22,7 @@ _READ: dict[str, Any] = {
     "paused_until": date.fromisoformat,
 }
 _EVERYTHING = Choice()
-_encoded = json.JSONEncoder(sort_keys=True).encode
+_encoded, _decoded = json.JSONEncoder(sort_keys=True).encode, json.JSONDecoder().decode
 
 
 def dumps(preferences: Preferences) -> str | None:
@@ -62,7 +62,7 @@ def _dumped(value: Preferences | Choice, usual: Preferences | Choice) -> str | N
 
 
 def _loaded(text: str | None) -> dict[str, Any]:
-    told = {} if text is None else json.loads(text)
+    told = {} if text is None else _decoded(text)
     return {name: _READ[name](value) for name, value in told.items()}
 
 

@@ -165,9 +165,9 @@ def driver_moment(connection: Connection, moment: datetime) -> Any:
     return lite_moment(moment) if connection.dialect.name == "sqlite" else moment
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2_048)
 def lite_moment(moment: datetime) -> str:
-    """A moment as SQLite keeps it. The same few of them come again and again."""
+    """A moment as SQLite keeps it. The same few of them come again and again, at most the minutes of a day."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
