@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 from builders import make_article, make_newsletter, make_notice
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from newsletter import publish as publishing
 from newsletter.errors import MailError
 from newsletter.model import (
+    USUAL,
     Article,
+    Audience,
     Cadence,
     Consent,
     Digest,
+    Edition,
     Mailing,
     Newsletter,
     NoticeItem,
     PlannedDigest,
+    Preferences,
+    Rating,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -34,9 +43,11 @@ from newsletter.publish import (
     due,
     publish,
 )
+from newsletter.store import schema
 from newsletter.store.articles import Articles
 from newsletter.store.database import open_database
 from newsletter.store.digests import Digests
+from newsletter.store.preferences import load_articles
 from newsletter.store.readership import Readership
 from newsletter.store.subscribers import Subscribers
 
@@ -80,12 +91,18 @@ class Bench:
         for article in articles:
             self.articles.save(article, article.slug)
 
-    def subscribe(self, number: int, newsletter: Newsletter = DAILY) -> None:
+    def subscribe(self, number: int, newsletter: Newsletter = DAILY, preferences: Preferences = USUAL) -> None:
         subscriber = Subscriber(id=f"s{number}", address=f"p{number}@Example.org")
         consent = Consent(text="t", at=NOW, source="operator")
         state = SubscriptionState.CONFIRMED
         self.subscribers.add(
-            Subscription(subscriber=subscriber, newsletter=newsletter.slug, state=state, consent=consent)
+            Subscription(
+                subscriber=subscriber,
+                newsletter=newsletter.slug,
+                state=state,
+                consent=consent,
+                preferences=preferences,
+            )
         )
 
 
@@ -105,6 +122,71 @@ def test_back_issues_are_recorded_and_only_the_newest_is_mailed(bench: Bench) ->
     told = [(r.planned.period, r.articles, r.deliveries) for r in results if isinstance(r, Published)]
     assert told == [("2026-11-16", 1, 0), ("2026-11-17", 0, 0), ("2026-11-18", 1, 0), ("2026-11-19", 1, 2)]
     assert publish(DAILY, bench.press, NOW) == ()
+
+
+_WISHES = (
+    USUAL,
+    Preferences(topics=frozenset({"diet"})),
+    Preferences(topics=frozenset({"diet", "walk"}), send_at=time(18), zone="Asia/Tokyo"),
+    Preferences(unwanted_topics=frozenset({"diet"}), edition=Edition.COMPACT),
+    Preferences(edition=Edition.COMPACT),
+    Preferences(topics=frozenset({"elsewhere"})),
+    Preferences(min_credibility=5.0, audience=Audience.CLINICIAN),
+    Preferences(paused_until=date(2026, 12, 24)),
+    Preferences(cadence=Cadence.MONTHLY),
+)
+
+
+def _ledger_in(folder: Path) -> dict[str, tuple[object, ...]]:
+    """What the ledger says of readers who share wishes with others, by their ids."""
+    folder.mkdir()
+    opened = Bench(folder)
+    for number, topic in enumerate(("diet", "walk", "sleep")):
+        made = _article(f"a{number}", 19)
+        opened.shelve(
+            replace(made, summary=replace(made.summary, topics=(topic,), credibility=Rating(value=number + 3)))
+        )
+    for number in range(3 * len(_WISHES)):
+        opened.subscribe(number, preferences=_WISHES[number % len(_WISHES)])
+    read: list[str] = []
+
+    def mailing(digest: Digest, *_: object) -> Mailing:
+        read[:] = [article.slug for article in digest.articles]
+        return _mailing(digest)
+
+    publish(DAILY, opened.press_with(mailing), NOW)
+    ledger, choice = schema.delivery.c, schema.choice.c
+    told = (ledger.state, ledger.reason, choice.text, ledger.articles, ledger.next_at, ledger.message_id)
+    query = select(ledger.subscriber_id, *told).outerjoin(schema.choice, choice.id == ledger.choice_id)
+    with opened.database.read() as connection:
+        rows = connection.execute(query).all()
+    opened.database.close()
+    return {row.subscriber_id: (_told(row.articles, read), *row[1:]) for row in rows}
+
+
+def _told(articles: str | None, read: Sequence[str]) -> set[str]:
+    chosen = load_articles(articles)
+    return {slug for place, slug in enumerate(read) if chosen is None or chosen >> place & 1}
+
+
+def test_what_is_kept_at_hand_makes_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who wishes for the same gets the same, whether it was decided anew for each of them or once."""
+    plenty = _ledger_in(tmp_path / "plenty")
+    monkeypatch.setattr(publishing, "_WISHES_KEPT", 1)
+    assert _ledger_in(tmp_path / "scarce") == plenty
+    assert len(plenty) == 3 * (len(_WISHES) - 1)  # no month ends
+    for number in range(len(_WISHES) - 1):
+        same = {plenty[f"s{each}"][:-1] for each in range(number, 3 * len(_WISHES), len(_WISHES))}
+        assert len(same) == 1
+    everything = {"a0", "a1", "a2"}
+    assert [plenty[f"s{number}"][0] for number in range(5)] == [
+        everything,
+        {"a0"},
+        {"a0", "a1"},
+        {"a1", "a2"},
+        everything,
+    ]
+    assert Counter(told[2] for told in plenty.values()) == {None: 18, "nothing-chosen": 3, "paused": 3}
 
 
 def test_a_late_article_goes_into_the_next_digest(bench: Bench) -> None:

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from builders import make_article, make_newsletter
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from wishing import TOPICS, ZONES, preferences
 
+from newsletter import wishes
 from newsletter.model import (
     USUAL,
     Article,
@@ -202,9 +203,12 @@ def test_who_wishes_for_nothing_costs_nothing() -> None:
     assert list(turn.forms) == [(None, None)]
 
 
+_WEEK = [["fatigue", "walking"], ["diet"], [], [], ["mri"], ["sleep"], ["diet", "walking"]]
+
+
 @given(preferences())
 def test_a_decision_names_what_is_there(wish: Preferences) -> None:
-    turn = _with_forms(_turn([["fatigue", "walking"], ["diet"], [], [], ["mri"], ["sleep"], ["diet", "walking"]]), wish)
+    turn = _with_forms(_turn(_WEEK), wish)
     start = turn.usual_start(wish)
     decision = turn.decide(wish, start)
     if cadence_of(DAILY, wish) is Cadence.MONTHLY:
@@ -222,6 +226,21 @@ def test_a_decision_names_what_is_there(wish: Preferences) -> None:
     assert choice.edition is wish.edition
     assert (choice.audience or DAILY.audience) is (wish.audience or DAILY.audience)
     assert (decision.at is None) == (wish.send_at is None or decision.at is None)
+
+
+@pytest.mark.parametrize("kept", [1, 8_000])
+@given(wishes_of_many=st.lists(preferences(), min_size=2, max_size=8), late=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_was_decided_for_others_makes_no_difference(
+    monkeypatch: pytest.MonkeyPatch, kept: int, wishes_of_many: list[Preferences], late: bool
+) -> None:
+    """Whatever is kept at hand, and however much of it: everybody gets what they would get if they were alone."""
+    monkeypatch.setattr(wishes, "_CHOICES_KEPT", kept)
+    shared = _with_forms(_turn(_WEEK), *wishes_of_many)
+    for wish in [*wishes_of_many, *reversed(wishes_of_many)]:
+        alone = _with_forms(_turn(_WEEK), *wishes_of_many)
+        start = shared.issues(BEGINNING)[2].window_end if late else shared.usual_start(wish)
+        assert shared.decide(wish, start) == alone.decide(wish, start)
 
 
 @given(preferences())

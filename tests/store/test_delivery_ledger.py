@@ -11,14 +11,40 @@ from pathlib import Path
 import pytest
 from builders import make_article
 from sqlalchemy import select
-from store_builders import LEASE, NOW, WEEK, key_of, make_planned, post
+from store_builders import (
+    LEASE,
+    NOW,
+    WEEK,
+    add_digest,
+    key_of,
+    make_deliveries,
+    make_digest,
+    make_mailing,
+    make_planned,
+    make_subscription,
+    post,
+)
 
 import newsletter
-from newsletter.model import Claim, DeliveryState, Outcome, Pause, Settled, Subscriber, Terms, scopes_of
+from newsletter.model import (
+    Audience,
+    Cadence,
+    Choice,
+    Claim,
+    DeliveryState,
+    Edition,
+    Outcome,
+    Pause,
+    Settled,
+    Subscriber,
+    Terms,
+    scopes_of,
+)
 from newsletter.store import deliveries
 from newsletter.store.control import Control
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
+from newsletter.store.digests import Digests
 from newsletter.store.pauses import Pauses
 from newsletter.store.persons import Persons
 from newsletter.store.schema import delivery as table
@@ -73,6 +99,29 @@ class TestClaim:
         assert (row["state"], row["owner"], row["lease_until"]) == ("sending", "one", NOW + LEASE)
         assert (row["attempts"], row["ambiguous"], row["domain"]) == (1, False, "example.org")
         assert _kinds(ledger, claim.delivery_id) == ["claimed"]
+
+    def test_it_says_what_was_chosen(self, ledger: Deliveries, database: Database) -> None:
+        """A mailing may have more articles than a database's numbers have bits."""
+        chosen = [
+            None,
+            Choice(articles=0),
+            Choice(articles=1 << 63 | 5),
+            Choice(articles=1 << 200 | 1),
+            Choice(edition=Edition.COMPACT, articles=6),
+            Choice(edition=Edition.COMPACT),
+            Choice(cadence=Cadence.WEEKLY, language="de", audience=Audience.CLINICIAN, articles=1),
+        ]
+        people = [f"{number}@example.org" for number in range(len(chosen))]
+        for address in people:
+            Subscribers(database).add(make_subscription(address))
+        planned = make_planned()
+        pairs = zip(make_deliveries(people, planned), chosen, strict=True)
+        deliveries = [one._replace(choice=choice) for one, choice in pairs]
+        digest = make_digest(planned)
+        add_digest(Digests(database), digest, mailing=make_mailing(planned), deliveries=deliveries)
+        claims = ledger.exchange((), len(chosen), _terms("one"), NOW).claims
+        told = {claim.subscriber.address: claim.choice for claim in claims}
+        assert told == {address: choice or Choice() for address, choice in zip(people, chosen, strict=True)}
 
     def test_each_row_once_and_then_none(self, ledger: Deliveries, database: Database) -> None:
         post(database, make_article(), ["a@example.org", "b@example.org"])

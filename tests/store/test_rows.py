@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gc
+
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from newsletter.store.database import Database
-from newsletter.store.rows import among, write_rows
+from newsletter.store.rows import among, many_rows, write_rows
 from newsletter.store.schema import index_mark, index_term
 
 MANY = 40_000  # more than either database takes parameters in a statement
@@ -37,3 +39,37 @@ def test_however_many_texts_are_asked_for(database: Database, wanted: list[str])
     with database.read() as connection:
         found = connection.execute(select(index_term.c.term).where(among(connection, index_term.c.term, wanted)))
         assert sorted(found.scalars()) == sorted(term for term in kept if term in wanted)
+
+
+def _pages(connection: Connection) -> int:
+    if connection.dialect.name != "sqlite":
+        return 0
+    pages: int = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
+    return pages
+
+
+def test_what_many_rows_need_is_given_back(database: Database) -> None:
+    with database.begin() as connection:
+        before = _pages(connection)
+        with many_rows(connection):
+            assert not gc.isenabled()
+            assert abs(_pages(connection)) >= abs(before) * 10
+        assert (_pages(connection), gc.isenabled()) == (before, True)
+
+
+def test_it_is_given_back_also_where_they_fail(database: Database) -> None:
+    with database.begin() as connection:
+        before = _pages(connection)
+        with pytest.raises(KeyError), many_rows(connection):
+            raise KeyError
+        assert (_pages(connection), gc.isenabled()) == (before, True)
+
+
+def test_whoever_collects_no_garbage_goes_on_so(database: Database) -> None:
+    gc.disable()
+    try:
+        with database.begin() as connection, many_rows(connection):
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
