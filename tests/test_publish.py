@@ -164,9 +164,9 @@ def _ledger_in(folder: Path) -> dict[str, tuple[object, ...]]:
     return {row.subscriber_id: (_told(row.articles, read), *row[1:]) for row in rows}
 
 
-def _told(articles: str | None, read: Sequence[str]) -> set[str]:
+def _told(articles: str | None, read: Sequence[str]) -> frozenset[str]:
     chosen = load_articles(articles)
-    return {slug for place, slug in enumerate(read) if chosen is None or chosen >> place & 1}
+    return frozenset(slug for place, slug in enumerate(read) if chosen is None or chosen >> place & 1)
 
 
 def test_what_is_kept_at_hand_makes_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
