@@ -74,7 +74,7 @@ class Store(Protocol):
     def find_message(self, message_ids: Collection[str]) -> SentDelivery | None: ...
     def newest(self, subscriber_id: str, newsletter: str) -> SentDelivery | None: ...
     def history(self, subscriber_id: str, since: datetime) -> tuple[PastDelivery, ...]: ...
-    def record(self, bounce: Bounce, address_key: str | None, now: datetime) -> bool: ...
+    def record(self, bounce: Bounce, keys: Collection[str], now: datetime) -> bool: ...
 
 
 class Subscribers(Protocol):
@@ -95,6 +95,7 @@ class Names(Protocol):
     def read_return_path(self, address: str) -> str: ...
     def read_unsubscribe(self, token: str) -> Leaving: ...
     def address_key(self, address: str) -> str: ...
+    def person_key(self, address: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +301,13 @@ def _record(report: Report, delivery: SentDelivery, desk: Desk, now: datetime) -
     soft = not complaint and judge(report)[0] is BounceKind.SOFT
     history = desk.store.history(delivery.subscriber_id, now - MEMORY) if soft else ()
     bounce = decide(report, delivery, history, now)
-    key = None if delivery.address is None else desk.names.address_key(delivery.address)
-    if not desk.store.record(bounce, key, now):
+    if not desk.store.record(bounce, _keys(delivery.address, desk.names, complaint=complaint), now):
         return Taken(word="repeated")
     return Taken(word=bounce.kind.value, delivery_id=delivery.id, domain=delivery.domain)
+
+
+def _keys(address: str | None, names: Names, *, complaint: bool) -> tuple[str, ...]:
+    """What is suppressed: a complaint is a person's, however they spell their address; a dead mailbox is that one alone."""
+    if address is None:
+        return ()
+    return (names.address_key(address), names.person_key(address)) if complaint else (names.address_key(address),)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from newsletter.addresses import is_mailbox
 from newsletter.errors import (
     AmbiguousFailure,
     FormError,
@@ -46,12 +46,9 @@ RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay
 
 BY_PREFERENCES = "preferences"  #: the source of a consent that was given on the page of preferences
 
-#: One mailbox (RFC 5321 4.1.2, without quoted local parts, which hardly anybody has and many programs get wrong).
-_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>,;:\"()\[\]\\\x00-\x20\x7f-\x9f]{1,253}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _LONGEST_NAME = 200
-_DOTS_MEAN_NOTHING = frozenset({"gmail.com", "googlemail.com"})
 _SPEED = (Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
 #: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more.
 _DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
@@ -61,34 +58,12 @@ NO_NEWSLETTER = marked("Please choose at least one newsletter.")
 NO_CONSENT = marked("Please tick the box: we may write to you only if you agree.")
 
 
-# -- addresses --------------------------------------------------------------------------------------------------------
-
-
-def is_mailbox(address: str) -> bool:
-    """Whether it is exactly one address in a form that can be mailed."""
-    return _ADDRESS.fullmatch(address) is not None and not address.endswith((".", "-"))
+# -- names ------------------------------------------------------------------------------------------------------------
 
 
 def is_name(name: str) -> bool:
     """Whether it can stand in a header, and is no longer than a name is."""
     return _UNSAFE.search(name) is None and len(name) <= _LONGEST_NAME
-
-
-def mailbox_of(address: str) -> str:
-    """The one mailbox that many spellings mean, for limits alone: mail goes to the address as its owner wrote it."""
-    local, _, domain = unicodedata.normalize("NFKC", address.strip()).casefold().rpartition("@")
-    local, domain = local.partition("+")[0], _in_ascii(domain.rstrip("."))
-    if domain in _DOTS_MEAN_NOTHING:
-        local, domain = local.replace(".", ""), "gmail.com"
-    return f"{local}@{domain}"
-
-
-def _in_ascii(domain: str) -> str:
-    """A domain in the form that DNS knows (RFC 5890); as it is, where it has none."""
-    try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
-        return domain
 
 
 # -- asking and confirming --------------------------------------------------------------------------------------------

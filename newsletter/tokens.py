@@ -19,6 +19,7 @@ from functools import cached_property
 from itsdangerous import BadData, BadSignature, Signer, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
+from newsletter.addresses import mailbox_of, person_of
 from newsletter.errors import TokenError
 
 PREFERENCES_LIFE = timedelta(days=7)  #: so long a link to somebody's preferences works
@@ -29,6 +30,7 @@ _CLOCKS_DIFFER = timedelta(minutes=10)  # of two machines, at most
 _UNSUBSCRIBE = "unsubscribe"
 _PREFERENCES = "preferences"
 _RETURN_PATH = "return-path"
+_PERSON = "person"
 _LONGEST_LOCAL_PART = 64  # octets (RFC 5321 4.5.3.1.1)
 #: `b+NAME.SIGNATURE@domain`: the name is the left side of a Message-ID. Servers on the way may change letters' case.
 _NAMED = re.compile(r"[^@\s]{0,26}\+([a-z2-7]{26})\.([a-z2-7]{10})@[^@\s]{1,253}", re.IGNORECASE)
@@ -116,7 +118,7 @@ class Tokens:
     def message_id(self, newsletter: str, period: str, subscriber_id: str, domain: str) -> str:
         """The same for every attempt, crash and restore; reveals nothing (RFC 5322 3.6.4)."""
         digest = self._keyed("message-id", f"{newsletter}|{period}|{subscriber_id}")
-        return f"<{base64.b32encode(digest).decode()[:26].lower()}@{domain}>"
+        return f"<{_name_of(digest)}@{domain}>"
 
     def return_path(self, message_id: str, address: str) -> str:
         """The envelope sender of one message (VERP): what comes back to it tells by itself which message it is about.
@@ -155,8 +157,12 @@ class Tokens:
         return base64.b32encode(digest).decode()[:10].lower()
 
     def address_key(self, address: str) -> str:
-        """A keyed hash of an address: what a suppression keeps, so that it survives erasure."""
-        return self._keyed("address", address.strip().casefold()).hex()
+        """A keyed hash of the mailbox that an address certainly means: what a suppression keeps, so that it survives erasure."""
+        return self._keyed("address", mailbox_of(address)).hex()
+
+    def person_key(self, address: str) -> str:
+        """A keyed hash of all spellings that may mean one person, for limits, and for who wants no mail in any of them."""
+        return f"{_PERSON}/{_name_of(self._keyed(_PERSON, person_of(address)))}"
 
     def allowance_key(self, scope: str, who: str) -> str:
         """A keyed hash of who did something: what a limit keeps of an address or a network, another for each scope."""
@@ -175,6 +181,11 @@ class Tokens:
     @cached_property
     def _oldest(self) -> Callable[[bytes], bytes]:
         return _keyed_hash(self._secrets[-1].encode())
+
+
+def _name_of(octets: bytes) -> str:
+    """Up to 130 bits in letters that no mail server changes."""
+    return base64.b32encode(octets).decode()[:26].lower()
 
 
 def _keyed_hash(key: bytes) -> Callable[[bytes], bytes]:

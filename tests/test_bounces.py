@@ -21,6 +21,7 @@ from newsletter.store import schema
 from newsletter.store.bounces import Bounces
 from newsletter.store.database import open_database
 from newsletter.store.persons import Persons
+from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -212,6 +213,23 @@ def test_every_example_has_the_consequence_that_it_should(office: Office, path: 
         assert office.everything() == before
     assert not office.suppressed("bob@example.net")
     assert office.delivery(other).state is DeliveryState.SENT
+
+
+def test_a_complaint_is_a_persons_and_a_dead_mailbox_is_that_one_alone(office: Office) -> None:
+    dead, angry = office.send("bea+digest@example.net"), office.send("a.b+x@gmail.com")
+    office.take_in(dead.returned("postfix-unknown-user"), angry.returned("arf-abuse"))
+    people, key, person = Subscribers(office.database), TOKENS.address_key, TOKENS.person_key
+    assert people.suppressed(key("bea+digest@example.net"))
+    assert not people.suppressed(key("bea@example.net"))
+    assert not people.suppressed(person("bea@example.net"))
+    assert people.suppressed(key("ab@gmail.com")), "whatever is sent to that mailbox"
+    assert people.suppressed(person("ab@gmail.com"))
+
+
+def test_a_mailbox_that_is_known_by_many_spellings_is_dead_in_all(office: Office) -> None:
+    office.take_in(office.send("a.b+x@gmail.com").returned("postfix-unknown-user"))
+    assert office.suppressed("AB@googlemail.com")
+    assert not office.suppressed("ab@example.org")
 
 
 def test_the_operator_hears_which_domains_mistrust_us(office: Office) -> None:

@@ -147,6 +147,32 @@ def test_a_suppressed_address_gets_nothing_at_all(house: House) -> None:
     assert len(house.post()) == 1
 
 
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("a.b+x@gmail.com", ("ab@gmail.com", "A.B@googlemail.com", "ab+y@gmail.com")),
+        ("ann+digest@example.org", ("ann@example.org", "Ann+other@EXAMPLE.org")),
+        ("ann@b\u00fccher.example", ("ann@xn--bcher-kva.example",)),
+    ],
+)
+def test_who_wants_no_mail_gets_none_however_they_are_spelt(house: House, said: str, asked: tuple[str, ...]) -> None:
+    house.app.readers.suppress(said, NOW, "complaint")
+    for number, address in enumerate((said, *asked)):
+        house.ask(address, now=NOW + number * 2 * DAY)
+        assert house.post(NOW + number * 2 * DAY) == [], address
+        assert house.app.readers.everything(address)["suppression"]["reason"] == "complaint"
+    assert house.app.readers.unsuppress(said)
+    house.ask(asked[0], now=NOW + 20 * DAY)
+    assert len(house.post(NOW + 20 * DAY)) == 1
+
+
+def test_a_question_that_waits_is_not_asked_after_a_complaint(house: House) -> None:
+    house.ask("ann@example.org")
+    house.app.readers.answer(NOW)
+    house.app.readers.suppress("ann+digest@example.org", NOW, "complaint")
+    assert house.post() == []
+
+
 def test_the_brake_holds_up_and_loses_nobody(tmp_path: Path) -> None:
     with open_house(tmp_path, ("most_an_hour = 300", "most_an_hour = 2")) as house:
         for number in range(5):

@@ -141,7 +141,7 @@ class Readers:
             consent=Consent(text=consent, at=now, source=source),
             known=self._newsletters if self.open else (),
         )
-        self._requests.add(request, self._mailbox_key(request.address))
+        self._requests.add(request, self._tokens.person_key(request.address))
 
     def answer(self, now: datetime) -> Counter[str]:
         """Decide about every request that waits, and queue what is to be sent; how many of each `Answer`."""
@@ -296,19 +296,23 @@ class Readers:
 
     def everything(self, address: str) -> dict[str, Any]:
         """Everything that we hold of an address, as JSON values; empty where that is nothing."""
-        return self._persons.everything(address, self._mailbox_key(address), self._tokens.address_key(address))
+        return self._persons.everything(address, self._tokens.person_key(address), self._tokens.address_key(address))
 
     def forget(self, address: str) -> bool:
         """Delete a person and all that is theirs; False where there was nobody. A suppression stays."""
-        return self._persons.erase(address, (self._mailbox_key(address), self._preferences_scope(address)))
+        return self._persons.erase(address, (self._tokens.person_key(address), self._preferences_scope(address)))
 
     def suppress(self, address: str, now: datetime, reason: str = "operator") -> None:
-        """Never mail this address again. The first reason stays."""
-        self._subscribers.suppress(self._tokens.address_key(address), reason, now)
+        """Never mail this person again, however they spell their address. The first reason stays."""
+        self._subscribers.suppress(self._keys_of(address), reason, now)
 
     def unsuppress(self, address: str) -> bool:
-        """Let this address be mailed again; False where it was not suppressed."""
-        return self._subscribers.unsuppress(self._tokens.address_key(address))
+        """Let this person be mailed again; False where neither they nor this address were suppressed."""
+        return self._subscribers.unsuppress(self._keys_of(address))
+
+    def _keys_of(self, address: str) -> tuple[str, str]:
+        """Under what an address may be suppressed: itself, and its person."""
+        return self._tokens.address_key(address), self._tokens.person_key(address)
 
     def take_in(
         self, roster: Roster, now: datetime, *, dry_run: bool = False, told: Callable[[], None] = lambda: None
@@ -330,9 +334,9 @@ class Readers:
         wanted = [(entry, each) for entry in entries for each in entry.subscriptions]
         report.counts += Counter({"other-newsletters": sum(not entry.subscriptions for entry in entries)})
         subscriptions = [each for _, each in wanted]
-        key = self._tokens.address_key
+        keys = self._keys_of
         arrivals = (
-            self._arrivals.judge(subscriptions, key) if dry_run else self._arrivals.bring(subscriptions, key, now)
+            self._arrivals.judge(subscriptions, keys) if dry_run else self._arrivals.bring(subscriptions, keys, now)
         )
         for (entry, each), arrival in zip(wanted, arrivals, strict=True):
             if arrival in _NOT_BROUGHT:
@@ -344,11 +348,8 @@ class Readers:
         """Every subscription with its person, as `rosters.write_roster` takes them."""
         return self._arrivals.rows()
 
-    def _mailbox_key(self, address: str) -> str:
-        return self._tokens.address_key(subscribe.mailbox_of(address))
-
     def _preferences_scope(self, address: str) -> str:
-        return f"preferences/{self._mailbox_key(address)}"
+        return f"preferences/{self._tokens.person_key(address)}"
 
     # -- notes --------------------------------------------------------------------------------------------------------
 
@@ -382,7 +383,7 @@ class Readers:
         failure = self._attempt(claim, token, transport, clock())
         outcome = subscribe.outcome_of(claim, failure, now=clock(), max_age=self._config.delivery.max_age)
         if outcome.dead and not claim.of_request:
-            self._subscribers.suppress(self._tokens.address_key(claim.recipient.address), "bounced", clock())
+            self._subscribers.suppress([self._tokens.address_key(claim.recipient.address)], "bounced", clock())
         self._notes.finish(claim, outcome)
         if isinstance(failure, RelayFailure) and outcome.halt:
             raise failure

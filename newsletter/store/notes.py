@@ -143,6 +143,7 @@ def _next(now: datetime) -> Select[tuple[Any, ...]]:
             func.coalesce(request.c.address, subscriber.c.address).label("address"),
             func.coalesce(subscriber.c.name, "").label("name"),
             request.c.preferences.label("wanted"),
+            request.c.address_key.label("person_key"),
         )
         .outerjoin(request, request.c.id == table.c.request_id)
         .outerjoin(subscriber, subscriber.c.id == table.c.subscriber_id)
@@ -158,8 +159,9 @@ def _domain(row: Row[Any]) -> str:
 
 
 def _stale(connection: Connection, row: Row[Any], terms: NoteTerms) -> bool:
-    listed = select(suppression.c.address_key).where(suppression.c.address_key == terms.address_key(row.address))
-    if connection.execute(listed).one_or_none() is not None:
+    keys = [key for key in (terms.address_key(row.address), row.person_key) if key is not None]
+    listed = select(suppression.c.address_key).where(suppression.c.address_key.in_(keys))
+    if connection.execute(listed).first() is not None:
         return True
     if row.kind != NoteKind.WELCOME:
         return False

@@ -22,17 +22,17 @@ class Persons:
         self._database = database
         self._traces = False
 
-    def everything(self, address: str, mailbox_key: str, address_key: str) -> dict[str, Any]:
+    def everything(self, address: str, person_key: str, address_key: str) -> dict[str, Any]:
         """What we hold of this address, as JSON values; empty where that is nothing.
 
-        `mailbox_key` is the keyed hash of the one mailbox that the address means, `address_key` that of its spelling.
+        `person_key` is the keyed hash of all spellings that may mean this person, `address_key` that of the address itself.
         """
         with self._database.read() as connection:
             person = by_address(connection, address)
             told: dict[str, Any] = {} if person is None else _held_of(connection, person.id)
-            asking = _rows(connection, schema.request, schema.request.c.address_key == mailbox_key)
-            listed = _rows(connection, suppression, suppression.c.address_key == address_key)
-            counted = _rows(connection, schema.asked, schema.asked.c.address_key == mailbox_key)
+            asking = _rows(connection, schema.request, schema.request.c.address_key == person_key)
+            listed = _rows(connection, suppression, suppression.c.address_key.in_([address_key, person_key]))
+            counted = _rows(connection, schema.asked, schema.asked.c.address_key == person_key)
         if asking:
             told["requests"] = [_plain(row, "id", "address_key", "answered") for row in asking]
         if counted:

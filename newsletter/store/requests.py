@@ -46,7 +46,7 @@ class Requests:
         self._database = database
 
     def add(self, request: Request, address_key: str) -> None:
-        """Write down what was asked; `address_key` is the keyed hash of the one mailbox that the address means."""
+        """Write down what was asked; `address_key` is the keyed hash of the person, however they spell the address."""
         values = {
             "id": request.id,
             "address": request.address,

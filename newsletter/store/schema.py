@@ -211,7 +211,7 @@ subscription = Table(
 )
 
 # What was asked for on the sign-up page and is not confirmed yet; no subscriber stands behind it. `address_key` is the keyed
-# hash of the one mailbox that many spellings mean. `answered`: it has been decided what mail the address gets, if any.
+# hash of all spellings that may mean one person. `answered`: it has been decided what mail the address gets, if any.
 request = Table(
     "request",
     metadata,
@@ -271,6 +271,7 @@ allowance = Table(
     Column("since", UtcDateTime, nullable=False, index=True),
 )
 
+# By the keyed hash of an address that must not be mailed, or of a person who wants no mail however they spell theirs.
 suppression = Table(
     "suppression",
     metadata,

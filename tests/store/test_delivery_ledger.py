@@ -170,7 +170,7 @@ class TestRecheck:
         people = Subscribers(database)
         people.unsubscribe("id-of-a", "weekly", NOW)
         Persons(database).erase("b@example.org", ())
-        people.suppress(key_of("c@example.org"), "bounced", NOW)
+        people.suppress([key_of("c@example.org")], "bounced", NOW)
         assert _claim(ledger).subscriber.address == "d@example.org"
         assert ledger.claim(_terms("one"), NOW) is None
         assert ledger.counts() == {"weekly": {"sending": 1, "suppressed": 3}}
@@ -210,7 +210,7 @@ class TestReadAhead:
         people = Subscribers(database)
         _claim(ledger)
         people.unsubscribe("id-of-b", "weekly", NOW)
-        people.suppress(key_of("c@example.org"), "bounced", NOW)
+        people.suppress([key_of("c@example.org")], "bounced", NOW)
         assert ledger.claim(_terms("one"), NOW) is None
         assert ledger.counts() == {"weekly": {"sending": 1, "suppressed": 2}}
 

@@ -96,7 +96,7 @@ def test_a_suppression_of_the_spelling_or_of_the_mailbox_is_seen(
     requests: Requests, database: Database, key: str
 ) -> None:
     requests.add(make_request(ANN), "mailbox")
-    Subscribers(database).suppress(key, "bounced", NOW)
+    Subscribers(database).suppress([key], "bounced", NOW)
     ((_, known, _),) = answer(requests)
     assert known.suppressed
 
@@ -279,7 +279,7 @@ def test_every_attempt_to_confirm_has_a_token_of_its_own_and_all_work(requests: 
 
 def test_no_note_goes_to_an_address_that_is_suppressed(notes: Notes, database: Database) -> None:
     note_to_ann(database)
-    Subscribers(database).suppress(key_of(ANN), "complaint", NOW)
+    Subscribers(database).suppress([key_of(ANN)], "complaint", NOW)
     assert notes.claim(make_note_terms(), NOW) is None
     assert notes.due(NOW + 99 * DAY) == 0, "it is not kept either"
 
@@ -319,7 +319,7 @@ def test_a_person_is_told_everything_and_nobody_else_is(requests: Requests, data
     note_to_ann(database, NoteKind.WELCOME)
     wanted = Preferences(topics=frozenset({"gait"}))
     requests.add(make_request("a+x@example.org", ("daily",), preferences=wanted), "mailbox")
-    Subscribers(database).suppress(key_of(ANN), "bounced", NOW)
+    Subscribers(database).suppress([key_of(ANN)], "bounced", NOW)
     answer(requests)
     told = Persons(database).everything("Ann@Example.org", "mailbox", key_of(ANN))
     assert (told["id"], told["address"], told["name"]) == ("id-of-ann", ANN, "")
@@ -341,7 +341,7 @@ def test_an_erased_person_is_gone_from_every_table(requests: Requests, notes: No
     post(database, make_article(), [ANN, "bob@example.org"])
     note_to_ann(database, NoteKind.WELCOME)
     confirmable(requests, notes, make_request("a+x@example.org"))
-    Subscribers(database).suppress(key_of(ANN), "bounced", NOW)
+    Subscribers(database).suppress([key_of(ANN)], "bounced", NOW)
     persons = Persons(database)
     assert persons.erase("ANN@example.org", ["mailbox"])
     assert not persons.erase(ANN, ["mailbox"])

@@ -211,7 +211,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Subscribers.unsubscribe_all": lambda database: Subscribers(database).unsubscribe_all(
         [("id-of-ann", "weekly")], NOW
     ),
-    "Subscribers.unsuppress": lambda database: Subscribers(database).unsuppress("key"),
+    "Subscribers.unsuppress": lambda database: Subscribers(database).unsuppress(["key"]),
     "Requests.add": lambda database: Requests(database).add(make_request(), "mailbox"),
     "Requests.answer": lambda database: Requests(database).answer(
         lambda *_: Answer.NOTHING, key_of, most_an_hour=9, most=9, now=NOW
@@ -224,7 +224,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Notes.finish": lambda database: Notes(database).finish(NOTE_CLAIM, NoteOutcome(word="sent")),
     "Notes.recover": lambda database: Notes(database).recover(NOW),
     "Persons.erase": lambda database: Persons(database).erase("ann@example.org", ()),
-    "Subscribers.suppress": lambda database: Subscribers(database).suppress("key", "bounced", NOW),
+    "Subscribers.suppress": lambda database: Subscribers(database).suppress(["key"], "bounced", NOW),
     "Deliveries.claim": lambda database: Deliveries(database).claim(TERMS, NOW),
     "Deliveries.exchange": lambda database: Deliveries(database).exchange((), 1, TERMS, NOW),
     "Deliveries.finish": lambda database: Deliveries(database).finish(CLAIM, SENT, NOW),

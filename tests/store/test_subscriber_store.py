@@ -193,13 +193,13 @@ def test_a_suppression_outlives_the_subscriber_and_keeps_its_first_reason(
 ) -> None:
     store.add(make_subscription())
     assert not store.suppressed("key")
-    store.suppress("key", "bounced", NOW)
-    store.suppress("key", "complaint", NOW + timedelta(days=1))
+    store.suppress(["key"], "bounced", NOW)
+    store.suppress(["key"], "complaint", NOW + timedelta(days=1))
     Persons(database).erase("ann@example.org", ())
     assert store.suppressed("key")
     assert store.suppressions() == 1
     with database.read() as connection:
         assert connection.execute(select(schema.suppression)).all() == [("key", "bounced", NOW)]
-    assert store.unsuppress("key")
-    assert not store.unsuppress("key")
+    assert store.unsuppress(["key"])
+    assert not store.unsuppress(["key"])
     assert not store.suppressed("key")
