@@ -38,6 +38,7 @@ from newsletter.words import marked
 MOST_CONFIRMATIONS = 3  #: so many confirmations an address gets that never says yes
 CONFIRMATION_GAP = timedelta(hours=24)  #: between two mails that somebody asked for with an address
 REQUEST_LIFE = timedelta(hours=48)  #: so long a request waits to be confirmed
+SENT_NOTE_LIFE = timedelta(days=90)  #: so long something may come back for a note; people press "spam" late
 PREFERENCES_GAP = timedelta(hours=1)  #: between two notes with a link to preferences that a reader asks for
 
 #: How long a note waits after each attempt; somebody sits before the screen and waits for it.

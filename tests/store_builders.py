@@ -179,6 +179,8 @@ def make_note_terms(owner: str = "me", confirmation: str = "hash", at: datetime 
         owner=owner,
         lease=LEASE,
         address_key=key_of,
+        person_key=lambda address: f"person/{key_of(address)}",
+        message_id=lambda claim: f"<note-{claim.id}@example.org>",
         confirmation=confirmation,
         expires_at=at + timedelta(hours=48),
     )

@@ -466,5 +466,5 @@ def test_no_message_stops_the_others(data: bytes) -> None:
     from newsletter.bounces import Desk
     from newsletter.incoming.parse import read
 
-    desk = Desk(store=Nothing(), subscribers=Nothing(), names=TOKENS, read=read)  # type: ignore[arg-type]
+    desk = Desk(store=Nothing(), notes=Nothing(), subscribers=Nothing(), names=TOKENS, read=read)  # type: ignore[arg-type]
     assert take(Letter("", data), desk, START).delivery_id is None

@@ -53,6 +53,7 @@ from newsletter.store.database import Database
 from newsletter.store.notes import Notes, NoteTerms
 from newsletter.store.persons import Persons
 from newsletter.store.requests import Requests
+from newsletter.store.sent_notes import SentNotes
 from newsletter.store.subscribers import Subscribers
 from newsletter.templating import Templates
 from newsletter.tokens import CONFIRMATION_LIFE, Tokens, confirmation_hash, new_confirmation
@@ -109,6 +110,7 @@ class Readers:
         self._subscribers = Subscribers(database)
         self._requests = Requests(database)
         self._notes = Notes(database)
+        self._sent_notes = SentNotes(database)
         self._persons = Persons(database)
         self._arrivals = Arrivals(database)
         self._mailings: dict[tuple[object, ...], Mailing] = {}
@@ -147,6 +149,7 @@ class Readers:
         """Decide about every request that waits, and queue what is to be sent; how many of each `Answer`."""
         self._persons.wipe_again()
         self._requests.purge(now - subscribe.REQUEST_LIFE, now)
+        self._sent_notes.purge(now - subscribe.SENT_NOTE_LIFE)
         counts: Counter[str] = Counter()
         while True:
             told = self._requests.answer(
@@ -394,6 +397,8 @@ class Readers:
             owner=owner,
             lease=self._config.delivery.lease,
             address_key=self._tokens.address_key,
+            person_key=self._tokens.person_key,
+            message_id=self._message_id,
             confirmation=confirmation_hash(token),
             expires_at=now + CONFIRMATION_LIFE,
         )
@@ -411,10 +416,9 @@ class Readers:
         if not newsletters:
             raise MailError("the newsletter of a note is not in the configuration any more")
         first = newsletters[0]
-        named = f"note/{claim.kind}/{claim.created_at.isoformat()}"
         addressee = Addressee(
             subscriber=claim.recipient,
-            message_id=self._tokens.message_id(first.slug, named, claim.recipient.id, first.mail_domain),
+            message_id=self._message_id(claim),
             unsubscribe_token=self._tokens.unsubscribe(first.slug, claim.recipient.id),
             date=claim.created_at,
             confirm_token=token if claim.kind is NoteKind.CONFIRMATION else "",
@@ -426,6 +430,13 @@ class Readers:
         sender = self._delivery.return_path(first.slug, addressee.message_id)
         message = merge(mailing, addressee, site=self._site, sender=sender, choice=choice)
         return self._delivery.signed(message)
+
+    def _message_id(self, claim: NoteClaim) -> str:
+        """The same for every attempt."""
+        known = [self._newsletters[slug] for slug in claim.newsletters if slug in self._newsletters]
+        named = f"note/{claim.kind}/{claim.created_at.isoformat()}"
+        slug, domain = (known[0].slug, known[0].mail_domain) if known else ("", self._config.mail_domain)
+        return self._tokens.message_id(slug, named, claim.recipient.id, domain)
 
     def _mailing(self, kind: NoteKind, newsletters: Sequence[Newsletter], wanted: Preferences) -> Mailing:
         """Compiled once for all who get the same."""

@@ -23,10 +23,10 @@ from newsletter.model import (
     SubscriptionState,
     domain_scope,
 )
-from newsletter.store.database import Database, upsert
+from newsletter.store.database import Database, insert_new, upsert
 from newsletter.store.pauses import standing
 from newsletter.store.preferences import loads
-from newsletter.store.schema import asked, confirmation, request, subscriber, subscription, suppression
+from newsletter.store.schema import asked, confirmation, request, sent_note, subscriber, subscription, suppression
 from newsletter.store.schema import note as table
 
 _PAUSED_WAIT = timedelta(minutes=15)  # where nobody knows when a pause ends
@@ -34,7 +34,7 @@ _PAUSED_WAIT = timedelta(minutes=15)  # where nobody knows when a pause ends
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteTerms:
-    """How notes are claimed: under whose name, for how long, how an address's key is made.
+    """How notes are claimed: under whose name, for how long, how the keys of an address and a Message-ID are made.
 
     `confirmation` is the hash of the token that a confirmation will carry, good until `expires_at`.
     """
@@ -42,6 +42,8 @@ class NoteTerms:
     owner: str
     lease: timedelta
     address_key: Callable[[str], str]
+    person_key: Callable[[str], str]
+    message_id: Callable[[NoteClaim], str]
     confirmation: str
     expires_at: datetime
 
@@ -191,7 +193,7 @@ def _take(connection: Connection, row: Row[Any], terms: NoteTerms, now: datetime
     else:
         mine = connection.execute(_standing_of(row)).one_or_none()
         wanted = None if mine is None else mine.preferences
-    return NoteClaim(
+    claim = NoteClaim(
         id=row.id,
         kind=NoteKind(row.kind),
         newsletters=tuple(json.loads(row.newsletters)),
@@ -202,3 +204,19 @@ def _take(connection: Connection, row: Row[Any], terms: NoteTerms, now: datetime
         created_at=row.created_at,
         preferences=loads(wanted),
     )
+    _remember(connection, row, claim, terms, now)
+    return claim
+
+
+def _remember(connection: Connection, row: Row[Any], claim: NoteClaim, terms: NoteTerms, now: datetime) -> None:
+    """Before it leaves, for what comes back may be quicker than the relay's answer."""
+    values = {
+        "message_id": terms.message_id(claim),
+        "request_id": row.request_id,
+        "subscriber_id": row.subscriber_id,
+        "address_key": terms.address_key(row.address),
+        "person_key": terms.person_key(row.address),
+        "domain": _domain(row),
+        "at": now,
+    }
+    insert_new(connection, sent_note, values)

@@ -33,10 +33,15 @@ class Persons:
             asking = _rows(connection, schema.request, schema.request.c.address_key == person_key)
             listed = _rows(connection, suppression, suppression.c.address_key.in_([address_key, person_key]))
             counted = _rows(connection, schema.asked, schema.asked.c.address_key == person_key)
+            notes = _rows(connection, schema.sent_note, schema.sent_note.c.person_key == person_key)
         if asking:
             told["requests"] = [_plain(row, "id", "address_key", "answered") for row in asking]
         if counted:
             told["asked"] = _plain(counted[0], "address_key")
+        if notes:
+            told["sent_notes"] = [
+                _plain(row, "request_id", "subscriber_id", "address_key", "person_key") for row in notes
+            ]
         if listed:
             told["suppression"] = _plain(listed[0], "address_key")
         return told
@@ -47,12 +52,13 @@ class Persons:
         `keys` are the keyed hashes under which it is counted how often they were written to. Deliveries keep the opaque
         id, which then names nobody; those still open will be suppressed. A suppression stays.
         """
-        counted, waiting = schema.asked, schema.request
+        counted, waiting, sent = schema.asked, schema.request, schema.sent_note
         with self._database.begin() as connection:
             gone = delete(subscriber).where(subscriber.c.address_folded == address.casefold())
             asking = delete(waiting).where(waiting.c.address_key.in_(list(keys)))
             found = connection.execute(gone).rowcount + connection.execute(asking).rowcount
             connection.execute(delete(counted).where(counted.c.address_key.in_(list(keys))))
+            connection.execute(delete(sent).where(sent.c.person_key.in_(list(keys))))
         self._traces = not self._database.scrub()
         return found > 0
 

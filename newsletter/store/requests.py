@@ -28,7 +28,7 @@ from newsletter.model import (
 from newsletter.store.database import Database, upsert
 from newsletter.store.notes import queue
 from newsletter.store.preferences import dumps, loads
-from newsletter.store.schema import allowance, asked, confirmation, subscription, suppression
+from newsletter.store.schema import allowance, asked, confirmation, sent_note, subscription, suppression
 from newsletter.store.schema import request as table
 from newsletter.store.subscribers import by_address, enter, known_person, prefer
 
@@ -105,7 +105,10 @@ class Requests:
                 return None
             request = _request_of(row)
             for each in made(request):
-                _begin(connection, each, welcome=welcome, now=now)
+                person_id = _begin(connection, each, welcome=welcome, now=now)
+                connection.execute(
+                    update(sent_note).where(sent_note.c.request_id == row.id).values(subscriber_id=person_id)
+                )
             connection.execute(delete(table).where(table.c.id == row.id))
             connection.execute(delete(asked).where(asked.c.address_key == row.address_key))
             return request
@@ -180,13 +183,15 @@ def _carry_out(
     return 1
 
 
-def _begin(connection: Connection, wanted: Subscription, *, welcome: bool, now: datetime) -> None:
+def _begin(connection: Connection, wanted: Subscription, *, welcome: bool, now: datetime) -> str:
+    """Begin a subscription; the subscriber's id."""
     person = known_person(connection, wanted.subscriber)
     if not enter(connection, person.id, wanted, now):
         prefer(connection, person.id, wanted.newsletter, wanted.preferences, now)
     elif welcome:
         note = NewNote(kind=NoteKind.WELCOME, newsletters=(wanted.newsletter,), subscriber_id=person.id)
         queue(connection, [note], now)
+    return person.id
 
 
 def _request_of(row: Row[Any]) -> Request:

@@ -262,6 +262,21 @@ note = Table(
     sqlite_autoincrement=True,
 )
 
+# Notes that may have left, by their Message-ID, so that what comes back for one finds whom it was to; by keyed hashes, for it
+# outlives requests. `returned` is what came back last.
+sent_note = Table(
+    "sent_note",
+    metadata,
+    Column("message_id", Word, primary_key=True),
+    Column("request_id", Word),
+    Column("subscriber_id", Word, index=True),
+    Column("address_key", Word, nullable=False),
+    Column("person_key", Word, nullable=False, index=True),
+    Column("domain", String, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("returned", String),
+)
+
 # How often something was done within a stretch of time, by what it was and a keyed hash of who did it.
 allowance = Table(
     "allowance",
