@@ -164,6 +164,10 @@ class Tokens:
         """A keyed hash of all spellings that may mean one person, for limits, and for who wants no mail in any of them."""
         return f"{_PERSON}/{_name_of(self._keyed(_PERSON, person_of(address)))}"
 
+    def erasure_key(self, address: str) -> str:
+        """A keyed hash of an address, unlike all others: what is kept of somebody who was erased, to do it again."""
+        return self._keyed("erased", address.strip().casefold()).hex()
+
     def allowance_key(self, scope: str, who: str) -> str:
         """A keyed hash of who did something: what a limit keeps of an address or a network, another for each scope."""
         return self._keyed("allowance", f"{scope}|{who}").hex()[:32]

@@ -414,7 +414,7 @@ def test_a_complaint_ends_one_subscription_and_all_mail(office: Office) -> None:
 
 def test_an_erased_person_is_not_written_down_again(office: Office) -> None:
     sent = office.send()
-    Persons(office.database).erase(ANN, ())
+    Persons(office.database).erase(ANN, (), lambda _: None)
     assert office.words(sent.returned("postfix-unknown-user")) == {"hard": 1}
     assert not office.suppressed()
     assert office.words(sent.returned("unsubscribe-by-link")) == {"repeated": 1}

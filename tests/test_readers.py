@@ -205,7 +205,7 @@ def test_presses_that_come_together_are_one_goodbye_each(tmp_path: Path) -> None
         unheard_of = house.app.tokens.unsubscribe("weekly-of-old", "0" * 32)
         nobody = house.app.tokens.unsubscribe("daily", "0" * 32)
         told = house.app.readers.unsubscribe_all([token, "x", token, unheard_of, nobody], NOW + DAY)
-        assert [newsletter and newsletter.slug for newsletter in told] == ["daily", None, "daily", None, None]
+        assert [newsletter and newsletter.slug for newsletter in told] == ["daily", None, "daily", None, "daily"]
         assert house.app.readers.unsubscribe_all(["x"], NOW + DAY) == [None]
         assert len(house.post(NOW + DAY)) == 1
 
@@ -317,18 +317,19 @@ def test_an_erased_person_stands_in_no_file_of_the_database(house: House) -> Non
     for path in sorted((house.folder / "var").glob("newsletter.db*")):
         assert not traces.search(path.read_bytes()), path.name
     assert len(house.app.subscribers()) == len(crowd)
-    for link in ("preferences", "unsubscribe"):
-        with pytest.raises(TokenError):
-            house.app.readers.person(welcome.token("preferences"), NOW)
-        with pytest.raises(TokenError):
-            house.app.readers.ask_preferences(welcome.token(link), NOW)
+    with pytest.raises(TokenError):
+        house.app.readers.person(welcome.token("preferences"), NOW)
+    with pytest.raises(TokenError):
+        house.app.readers.ask_preferences(welcome.token("preferences"), NOW)
+    house.app.readers.ask_preferences(welcome.token("unsubscribe"), NOW)
+    assert house.post() == []
 
 
 def test_an_erased_person_who_bounced_is_still_not_written_to(house: House) -> None:
     house.app.readers.suppress(ANN, NOW)
     house.ask()
-    assert house.app.readers.forget(ANN)
-    assert not house.app.readers.forget(ANN)
+    assert house.app.readers.forget(ANN, NOW)
+    assert not house.app.readers.forget(ANN, NOW)
     house.ask()
     assert house.post() == []
 

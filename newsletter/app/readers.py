@@ -10,8 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from threading import Event
 from typing import Any
+
+from sqlalchemy import Connection
 
 from newsletter import subscribe
 from newsletter.app.delivery import Delivery
@@ -50,6 +53,7 @@ from newsletter.model import (
 )
 from newsletter.store.arrivals import Arrival, Arrivals
 from newsletter.store.database import Database
+from newsletter.store.erasures import Erasures
 from newsletter.store.notes import Notes, NoteTerms
 from newsletter.store.persons import Persons
 from newsletter.store.requests import Requests
@@ -112,6 +116,7 @@ class Readers:
         self._notes = Notes(database)
         self._sent_notes = SentNotes(database)
         self._persons = Persons(database)
+        self._erasures = Erasures(database, Path(config.store.erased))
         self._arrivals = Arrivals(database)
         self._mailings: dict[tuple[object, ...], Mailing] = {}
 
@@ -192,10 +197,13 @@ class Readers:
         return self._named(self._tokens.read_unsubscribe(token).newsletter)
 
     def unsubscribe(self, token: str, now: datetime) -> Newsletter:
-        """End the subscription that a link names; twice is no error. Raises TokenError for a link that is not ours."""
+        """End the subscription that a link names; twice is no error, nor is the link of somebody who was erased.
+
+        Raises TokenError for a link that is not ours.
+        """
         (newsletter,) = self.unsubscribe_all([token], now)
         if newsletter is None:
-            raise TokenError(_GONE)
+            raise TokenError("this link was not made here")
         return newsletter
 
     def unsubscribe_all(self, tokens: Sequence[str], now: datetime) -> list[Newsletter | None]:
@@ -207,7 +215,7 @@ class Readers:
         stood = dict(zip(pairs, self._subscribers.unsubscribe_all(pairs, now), strict=True))
         ended = [pair for pair, was_there in stood.items() if was_there]
         self._say_goodbye(ended, now)
-        return [None if pair is None or stood[pair] is None else self._newsletters[pair[1]] for pair in named]
+        return [None if pair is None else self._newsletters[pair[1]] for pair in named]
 
     def _leaving(self, token: str) -> tuple[str, str] | None:
         """Subscriber and newsletter of a link; None where it is not ours."""
@@ -222,10 +230,6 @@ class Readers:
         if newsletter is None:
             raise TokenError("this link is about a newsletter that there is no more")
         return newsletter
-
-    def _require_reader(self, subscriber_id: str, newsletter: str) -> None:
-        if self._subscribers.subscription(subscriber_id, newsletter) is None:
-            raise TokenError(_GONE)
 
     def _say_goodbye(self, ended: Sequence[tuple[str, str]], now: datetime) -> None:
         """`ended` are subscribers with the newsletters that they left."""
@@ -243,11 +247,13 @@ class Readers:
     def ask_preferences(self, token: str, now: datetime) -> None:
         """Send a link to their preferences to whom an unsubscribe link belongs, once an hour at most, and silently.
 
-        Raises TokenError for a link that is not ours.
+        Whoever was erased gets nothing, which nobody is told either. Raises TokenError for a link that is not ours.
         """
         named = self._tokens.read_unsubscribe(token)
-        self._require_reader(named.subscriber_id, named.newsletter)
-        person = self._someone(named.subscriber_id)
+        self._named(named.newsletter)
+        person = self._subscribers.person(named.subscriber_id)
+        if person is None:
+            return
         note = NewNote(kind=NoteKind.PREFERENCES, newsletters=(named.newsletter,), subscriber_id=person.id)
         self._notes.add_once(note, self._preferences_scope(person.address), subscribe.PREFERENCES_GAP, now)
 
@@ -287,7 +293,7 @@ class Readers:
 
     def erase(self, token: str, now: datetime) -> None:
         """Forget a person. Raises TokenError as `person` does."""
-        self.forget(self.person(token, now).subscriber.address)
+        self.forget(self.person(token, now).subscriber.address, now)
 
     def _someone(self, subscriber_id: str) -> Subscriber:
         person = self._subscribers.person(subscriber_id)
@@ -301,9 +307,24 @@ class Readers:
         """Everything that we hold of an address, as JSON values; empty where that is nothing."""
         return self._persons.everything(address, self._tokens.person_key(address), self._tokens.address_key(address))
 
-    def forget(self, address: str) -> bool:
+    def forget(self, address: str, now: datetime) -> bool:
         """Delete a person and all that is theirs; False where there was nobody. A suppression stays."""
-        return self._persons.erase(address, (self._tokens.person_key(address), self._preferences_scope(address)))
+        key = self._tokens.erasure_key(address)
+        return self._erase(address, lambda connection: self._erasures.remember(connection, key, now))
+
+    def erase_again(self, now: datetime) -> int:
+        """Delete whom a database that was put back holds although they were erased; how many."""
+        pending = self._erasures.pending()
+        if pending is None:
+            return 0
+        found = self._persons.to_erase(pending.erased, self._tokens.erasure_key)
+        number = sum(self._erase(address, lambda _: None) for address in found)
+        self._erasures.done(pending, now)
+        return number
+
+    def _erase(self, address: str, remember: Callable[[Connection], None]) -> bool:
+        keys = (self._tokens.person_key(address), self._preferences_scope(address))
+        return self._persons.erase(address, keys, remember)
 
     def suppress(self, address: str, now: datetime, reason: str = "operator") -> None:
         """Never mail this person again, however they spell their address. The first reason stays."""

@@ -112,6 +112,7 @@ class StoreConfig(_Part):
         pattern=r"^(sqlite:///|postgresql\+psycopg://).+",
         description="`sqlite:///PATH`, or `postgresql+psycopg://HOST/NAME`",
     )
+    erased: str = Field("var/erased", min_length=1, description="a file that outlives a restored backup")
 
 
 class SecretsConfig(_Part):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from builders import make_article
 from sqlalchemy import event, select, update
-from store_builders import LEASE, NOW, WEEK, key_of, make_planned, make_subscription, post
+from store_builders import LEASE, NOW, WEEK, forgetful, key_of, make_planned, make_subscription, post
 
 from newsletter.model import DeliveryState, Outcome, SubscriptionState, Terms
 from newsletter.model.incoming import Bounce, BounceCount, BounceKind, SentDelivery
@@ -64,7 +64,7 @@ def test_a_delivery_is_found_by_the_left_side_of_its_message_id(database: Databa
 
 def test_an_erased_person_has_no_address(database: Database) -> None:
     sent = send(database)
-    Persons(database).erase("ann@example.org", ())
+    Persons(database).erase("ann@example.org", (), forgetful)
     found = Bounces(database).find(f"47{NAME}")
     assert found is not None
     assert (found.id, found.address) == (sent.id, None)

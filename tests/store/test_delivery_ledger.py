@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from builders import make_article
 from sqlalchemy import select
-from store_builders import LEASE, NOW, WEEK, key_of, make_planned, post
+from store_builders import LEASE, NOW, WEEK, forgetful, key_of, make_planned, post
 
 import newsletter
 from newsletter.model import Claim, DeliveryState, Outcome, Pause, Settled, Subscriber, Terms, scopes_of
@@ -169,7 +169,7 @@ class TestRecheck:
         post(database, make_article(), ["a@example.org", "b@example.org", "c@example.org", "d@example.org"])
         people = Subscribers(database)
         people.unsubscribe("id-of-a", "weekly", NOW)
-        Persons(database).erase("b@example.org", ())
+        Persons(database).erase("b@example.org", (), forgetful)
         people.suppress([key_of("c@example.org")], "bounced", NOW)
         assert _claim(ledger).subscriber.address == "d@example.org"
         assert ledger.claim(_terms("one"), NOW) is None

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 from builders import make_article
 from sqlalchemy import func, select
-from store_builders import LEASE, NOW, key_of, make_note_terms, make_planned, make_request, make_subscription, post
+from store_builders import (
+    LEASE,
+    NOW,
+    forgetful,
+    key_of,
+    make_note_terms,
+    make_planned,
+    make_request,
+    make_subscription,
+    post,
+)
 
 from newsletter.model import (
     Answer,
@@ -343,8 +353,8 @@ def test_an_erased_person_is_gone_from_every_table(requests: Requests, notes: No
     confirmable(requests, notes, make_request("a+x@example.org"))
     Subscribers(database).suppress([key_of(ANN)], "bounced", NOW)
     persons = Persons(database)
-    assert persons.erase("ANN@example.org", ["mailbox"])
-    assert not persons.erase(ANN, ["mailbox"])
+    assert persons.erase("ANN@example.org", ["mailbox"], forgetful)
+    assert not persons.erase(ANN, ["mailbox"], forgetful)
     with database.read() as connection:
         for table in (schema.subscription, schema.delivery):
             (row,) = connection.execute(select(table).where(table.c.subscriber_id == "id-of-bob")).all()
@@ -361,7 +371,7 @@ def test_what_a_reader_holds_in_the_log_is_wiped_when_they_are_done(sqlite_url: 
     with closing(sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM subscriber").fetchall()
-        assert persons.erase("zuleika@example.org", ())
+        assert persons.erase("zuleika@example.org", (), forgetful)
         assert b"zuleika" in log.read_bytes()
         persons.wipe_again()
         assert b"zuleika" in log.read_bytes()
