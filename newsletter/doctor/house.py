@@ -33,6 +33,12 @@ def examine(config: Config, now: datetime) -> Iterator[Finding]:
     yield from _database_files(config)
     standing = _standing(config)
     yield standing if isinstance(standing, Finding) else _revision(standing)
+    if not isinstance(standing, Finding) and standing.may_change:
+        yield warn(
+            "database role",
+            "this role may change and drop tables, which only migrations need",
+            "a role that reads and writes rows alone; see docs/operating.md",
+        )
     yield _clock(config, now, None if isinstance(standing, Finding) else standing.last_tick)
 
 
