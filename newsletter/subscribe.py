@@ -29,14 +29,13 @@ from newsletter.model import (
     NoteOutcome,
     Preferences,
     Request,
+    Restraint,
     Subscriber,
     Subscription,
     SubscriptionState,
 )
 from newsletter.words import marked
 
-MOST_CONFIRMATIONS = 3  #: so many confirmations an address gets that never says yes
-CONFIRMATION_GAP = timedelta(hours=24)  #: between two mails that somebody asked for with an address
 REQUEST_LIFE = timedelta(hours=48)  #: so long a request waits to be confirmed
 SENT_NOTE_LIFE = timedelta(days=90)  #: so long something may come back for a note; people press "spam" late
 PREFERENCES_GAP = timedelta(hours=1)  #: between two notes with a link to preferences that a reader asks for
@@ -98,19 +97,27 @@ def new_request(
     )
 
 
-def answer(request: Request, known: Known, *, newsletters: Collection[str], braked: bool, now: datetime) -> Answer:
+def answer(
+    request: Request,
+    known: Known,
+    *,
+    newsletters: Collection[str],
+    restraint: Restraint,
+    braked: bool,
+    now: datetime,
+) -> Answer:
     """What is done about a request. `braked`: as many mails were sent in this hour as an operator lets.
 
-    An address that bounced, complained or was erased for good gets nothing, and nobody gets a second mail within a day
+    An address that bounced, complained or was erased for good gets nothing, and nobody gets a second mail so soon
     because somebody asks with their address.
     """
     wanted = {slug for slug in request.newsletters if slug in newsletters}
     if known.suppressed or not wanted:
         return Answer.NOTHING
-    if known.asked is not None and now - known.asked.at < CONFIRMATION_GAP:
+    if known.asked is not None and now - known.asked.at < restraint.gap:
         return Answer.NOTHING
     reminds = wanted <= known.confirmed
-    if not reminds and known.asked is not None and known.asked.count >= MOST_CONFIRMATIONS:
+    if not reminds and known.asked is not None and known.asked.count >= restraint.most:
         return Answer.NOTHING
     if braked:
         return Answer.WAIT

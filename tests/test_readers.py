@@ -112,6 +112,16 @@ def test_a_second_mail_on_one_day_is_not_sent_and_a_fourth_question_never(house:
     assert sent == [1, 0, 1, 1, 0, 0]
 
 
+def test_an_operator_may_ask_less_often(tmp_path: Path) -> None:
+    changes = (("most_confirmations = 3", "most_confirmations = 2"), ("gap_hours = 24", "gap_hours = 48"))
+    with open_house(tmp_path, *changes) as house:
+        sent = []
+        for day in (0, 1, 2, 5):
+            house.ask(now=NOW + day * DAY)
+            sent.append(len(house.post(NOW + day * DAY)))
+        assert sent == [1, 0, 1, 0]
+
+
 def test_who_said_yes_may_ask_again(house: House) -> None:
     for day in range(5):
         house.confirmed(now=NOW + day * DAY)

@@ -38,6 +38,7 @@ from newsletter.model import (
     NoteKind,
     Preferences,
     Request,
+    Restraint,
     Subscriber,
 )
 
@@ -89,9 +90,14 @@ def _request(**told: object) -> Request:
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
-def _answer(known: Known, *newsletters: str, braked: bool = False) -> Answer:
+RESTRAINT = Restraint(most=3, gap=24 * HOUR)
+
+
+def _answer(known: Known, *newsletters: str, braked: bool = False, restraint: Restraint = RESTRAINT) -> Answer:
     request = make_request(newsletters=newsletters or ("weekly",))
-    return subscribe.answer(request, known, newsletters={"weekly", "daily"}, braked=braked, now=NOW)
+    return subscribe.answer(
+        request, known, newsletters={"weekly", "daily"}, restraint=restraint, braked=braked, now=NOW
+    )
 
 
 def test_who_is_not_known_is_asked() -> None:
@@ -122,6 +128,13 @@ def test_three_confirmations_ever(count: int, told: Answer) -> None:
     known = replace(UNKNOWN, asked=Asked(count=count, at=NOW - timedelta(days=400)))
     assert _answer(known) is told
     assert _answer(replace(known, confirmed=frozenset({"weekly"}))) is Answer.REMIND
+
+
+def test_an_operator_says_how_often_somebody_is_asked() -> None:
+    asked = replace(UNKNOWN, asked=Asked(count=3, at=NOW - 30 * HOUR))
+    assert _answer(asked) is Answer.NOTHING
+    assert _answer(asked, restraint=replace(RESTRAINT, most=4)) is Answer.CONFIRM
+    assert _answer(asked, restraint=Restraint(most=4, gap=31 * HOUR)) is Answer.NOTHING
 
 
 @pytest.mark.parametrize("confirmed", [frozenset[str](), frozenset({"weekly"})])

@@ -169,7 +169,10 @@ class Readers:
                 return counts
 
     def _decide(self, now: datetime, request: Request, known: Known, braked: bool) -> Answer:
-        return subscribe.answer(request, known, newsletters=self._newsletters, braked=braked, now=now)
+        restraint = self._config.subscribe.restraint
+        return subscribe.answer(
+            request, known, newsletters=self._newsletters, restraint=restraint, braked=braked, now=now
+        )
 
     def request_of(self, token: str, now: datetime) -> Request:
         """What a link would confirm. Changes nothing. Raises TokenError for one that is unknown, too old or used."""

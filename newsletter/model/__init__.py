@@ -73,7 +73,7 @@ from newsletter.model.feeds import (
     Tombstone,
 )
 from newsletter.model.notes import NewNote, NoteClaim, NoteKind, NoteOutcome
-from newsletter.model.requests import Answer, Asked, Known
+from newsletter.model.requests import Answer, Asked, Known, Restraint
 from newsletter.model.subscribers import (
     USUAL,
     Choice,
@@ -149,6 +149,7 @@ __all__ = [
     "Reader",
     "Related",
     "Request",
+    "Restraint",
     "Settled",
     "Site",
     "SourceRun",
