@@ -92,7 +92,7 @@ class Subscribers(Protocol):
 
 class Leaving(Protocol):
     @property
-    def newsletter(self) -> str: ...
+    def newsletters(self) -> tuple[str, ...]: ...
     @property
     def subscriber_id(self) -> str: ...
 
@@ -282,8 +282,8 @@ def _leave(report: Report, desk: Desk, now: datetime) -> Taken:
         leaving = desk.names.read_unsubscribe(report.tokens[0])
     except TokenError:
         return Taken(word="unclear", fate=Fate.PERSON)
-    ended = desk.subscribers.unsubscribe(leaving.subscriber_id, leaving.newsletter, now)
-    return Taken(word="unsubscribed" if ended else "repeated")
+    ended = [desk.subscribers.unsubscribe(leaving.subscriber_id, each, now) for each in leaving.newsletters]
+    return Taken(word="unsubscribed" if any(ended) else "repeated")
 
 
 def _named(report: Report, desk: Desk) -> tuple[bool, SentDelivery | SentNote | None]:
@@ -314,8 +314,8 @@ def _by_link(report: Report, desk: Desk) -> SentDelivery | SentNote | None:
             leaving = desk.names.read_unsubscribe(token)
         except TokenError:
             continue
-        digest = desk.store.newest(leaving.subscriber_id, leaving.newsletter)
-        return digest or desk.notes.newest(leaving.subscriber_id)
+        digests = (desk.store.newest(leaving.subscriber_id, each) for each in leaving.newsletters)
+        return next(filter(None, digests), None) or desk.notes.newest(leaving.subscriber_id)
     return None
 
 

@@ -25,6 +25,8 @@ from newsletter.errors import TokenError
 PREFERENCES_LIFE = timedelta(days=7)  #: so long a link to somebody's preferences works
 CONFIRMATION_LIFE = timedelta(hours=48)  #: so long a link that confirms works
 
+SEVERAL = "~"  #: between the newsletters of one link; it stands in no newsletter's name
+
 _BLOCK = 64  # octets that SHA-256 takes at a time
 _CLOCKS_DIFFER = timedelta(minutes=10)  # of two machines, at most
 _UNSUBSCRIBE = "unsubscribe"
@@ -38,10 +40,14 @@ _NAMED = re.compile(r"[^@\s]{0,26}\+([a-z2-7]{26})\.([a-z2-7]{10})@[^@\s]{1,253}
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """Whose subscription to which newsletter a link ends."""
+    """Whose subscription to which newsletter a link ends; a welcome to several at once has one link for them all."""
 
     newsletter: str
     subscriber_id: str
+
+    @property
+    def newsletters(self) -> tuple[str, ...]:
+        return tuple(self.newsletter.split(SEVERAL))
 
 
 def _canonical(token: str) -> str:
@@ -80,7 +86,10 @@ class Tokens:
         self._secrets = tuple(secrets)
 
     def unsubscribe(self, newsletter: str, subscriber_id: str) -> str:
-        """A token that never expires (RFC 8058 sets no limit, and people keep mail for years)."""
+        """A token that never expires (RFC 8058 sets no limit, and people keep mail for years).
+
+        Several newsletters are written with SEVERAL between them.
+        """
         named = f"{newsletter}.{subscriber_id}"
         return f"{named}.{base64_encode(self._sign_unsubscribe(named.encode())).decode()}"
 

@@ -58,12 +58,35 @@ def test_a_yes_begins_all_of_it_and_is_welcomed(house: House) -> None:
     daily = next(each for each in house.app.subscribers() if each.newsletter == "daily")
     assert daily.preferences == wanted
     assert (daily.consent.text, daily.consent.at, daily.consent.source) == (CONSENT, NOW + HOUR, "form")
-    welcomes = house.post(NOW + HOUR)
-    assert {each.message["List-Unsubscribe-Post"] for each in welcomes} == {"List-Unsubscribe=One-Click"}
-    assert "einmal in der Woche" in " ".join(welcomes[0].text.split()), "as often as they want it"
-    person = house.app.readers.person(welcomes[0].token("preferences"), NOW + HOUR)
+    (welcome,) = house.post(NOW + HOUR)
+    assert welcome.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    text = " ".join(welcome.text.split())
+    for title in ("MS Research Daily", "MS Research for Caregivers"):
+        assert f"{title} kommt einmal in der Woche" in text, "as often as they want it"
+    person = house.app.readers.person(welcome.token("preferences"), NOW + HOUR)
     assert person.subscriber == daily.subscriber
     assert set(person.subscriptions) == {"daily", "caregiver-weekly"}
+
+
+def test_one_welcome_says_how_often_each_comes_and_its_link_ends_them_all(house: House) -> None:
+    monthly = "clinician-monthly"
+    _, (welcome,) = house.confirmed(ANN, "daily", "caregiver-weekly", monthly)
+    text = " ".join(welcome.text.split())
+    assert "MS Research Daily comes once a day" in text
+    assert "MS Research for Caregivers comes once a week" in text
+    assert "MS Research for Clinicians comes once a month" in text
+    token = welcome.token("unsubscribe")
+    assert house.app.readers.newsletter_of(token).title == (
+        "MS Research Daily, MS Research for Caregivers and MS Research for Clinicians"
+    )
+    house.app.readers.unsubscribe(token, NOW + HOUR)
+    assert states(house) == dict.fromkeys(("daily", "caregiver-weekly", monthly), ENDED)
+
+
+def test_a_welcome_to_one_newsletter_need_not_say_which(house: House) -> None:
+    _, (welcome,) = house.confirmed()
+    assert "It comes once a day" in " ".join(welcome.text.split())
+    assert house.app.tokens.read_unsubscribe(welcome.token("unsubscribe")).newsletter == "daily"
 
 
 def test_a_yes_counts_once_and_not_too_late(house: House) -> None:

@@ -125,10 +125,18 @@ def test_a_dead_address_of_a_subscriber_is_suppressed_as_a_digest_does_it(post: 
 
 
 def test_a_complaint_about_a_welcome_ends_everything(post: Post) -> None:
-    _, (welcome, *_) = post.house.confirmed(ANN, "daily", "caregiver-weekly")
+    _, (welcome,) = post.house.confirmed(ANN, "daily", "caregiver-weekly")
     assert post.back(returned(COMPLAINT, welcome)) == {"complaint": 1}
     assert states(post) == {SubscriptionState.UNSUBSCRIBED}
     assert post.suppression("Ann+other@example.org") == "complaint"
+
+
+def test_the_mail_link_of_a_welcome_to_several_ends_them_all(post: Post) -> None:
+    _, (welcome,) = post.house.confirmed(ANN, "daily", "caregiver-weekly")
+    asked = f"From: ann@example.org\nSubject: unsubscribe {welcome.token('unsubscribe')}\n\n".encode()
+    assert post.back(asked) == {"unsubscribed": 1}
+    assert states(post) == {SubscriptionState.UNSUBSCRIBED}
+    assert post.back(asked + b"again\n") == {"repeated": 1}
 
 
 @pytest.mark.parametrize("report", [COMPLAINT, DEAD])

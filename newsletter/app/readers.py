@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -60,7 +60,7 @@ from newsletter.store.requests import Requests
 from newsletter.store.sent_notes import SentNotes
 from newsletter.store.subscribers import Subscribers
 from newsletter.templating import Templates
-from newsletter.tokens import CONFIRMATION_LIFE, Tokens, confirmation_hash, new_confirmation
+from newsletter.tokens import CONFIRMATION_LIFE, SEVERAL, Tokens, confirmation_hash, new_confirmation
 from newsletter.transports.base import Transport
 
 LINES_TOLD = 2000  #: so many lines of a file are entered in one transaction
@@ -197,7 +197,7 @@ class Readers:
 
     def newsletter_of(self, token: str) -> Newsletter:
         """Which newsletter an unsubscribe link is about. Changes nothing. Raises TokenError."""
-        return self._named(self._tokens.read_unsubscribe(token).newsletter)
+        return self._named(self._tokens.read_unsubscribe(token).newsletters)
 
     def unsubscribe(self, token: str, now: datetime) -> Newsletter:
         """End the subscription that a link names; twice is no error, nor is the link of somebody who was erased.
@@ -212,27 +212,28 @@ class Readers:
     def unsubscribe_all(self, tokens: Sequence[str], now: datetime) -> list[Newsletter | None]:
         """The same for many links in one transaction: for each the newsletter, None where the link is not ours."""
         named = [self._leaving(token) for token in tokens]
-        pairs = list(dict.fromkeys(pair for pair in named if pair is not None))
+        pairs = list(dict.fromkeys(pair for pairs in named for pair in pairs))
         if not pairs:
             return [None] * len(tokens)
         stood = dict(zip(pairs, self._subscribers.unsubscribe_all(pairs, now), strict=True))
         ended = [pair for pair, was_there in stood.items() if was_there]
         self._say_goodbye(ended, now)
-        return [None if pair is None else self._newsletters[pair[1]] for pair in named]
+        return [self._named([slug for _, slug in pairs]) if pairs else None for pairs in named]
 
-    def _leaving(self, token: str) -> tuple[str, str] | None:
-        """Subscriber and newsletter of a link; None where it is not ours."""
+    def _leaving(self, token: str) -> tuple[tuple[str, str], ...]:
+        """Subscriber and newsletter, for each that a link ends; none where it is not ours."""
         try:
             named = self._tokens.read_unsubscribe(token)
         except TokenError:
-            return None
-        return (named.subscriber_id, named.newsletter) if named.newsletter in self._newsletters else None
+            return ()
+        return tuple((named.subscriber_id, slug) for slug in named.newsletters if slug in self._newsletters)
 
-    def _named(self, slug: str) -> Newsletter:
-        newsletter = self._newsletters.get(slug)
-        if newsletter is None:
+    def _named(self, slugs: Sequence[str]) -> Newsletter:
+        """The newsletters of a link, as if they were one."""
+        known = [self._newsletters[slug] for slug in slugs if slug in self._newsletters]
+        if not known:
             raise TokenError("this link is about a newsletter that there is no more")
-        return newsletter
+        return wording.together(self._templates.words, known)
 
     def _say_goodbye(self, ended: Sequence[tuple[str, str]], now: datetime) -> None:
         """`ended` are subscribers with the newsletters that they left."""
@@ -253,11 +254,11 @@ class Readers:
         Whoever was erased gets nothing, which nobody is told either. Raises TokenError for a link that is not ours.
         """
         named = self._tokens.read_unsubscribe(token)
-        self._named(named.newsletter)
+        self._named(named.newsletters)
         person = self._subscribers.person(named.subscriber_id)
         if person is None:
             return
-        note = NewNote(kind=NoteKind.PREFERENCES, newsletters=(named.newsletter,), subscriber_id=person.id)
+        note = NewNote(kind=NoteKind.PREFERENCES, newsletters=named.newsletters, subscriber_id=person.id)
         self._notes.add_once(note, self._preferences_scope(person.address), subscribe.PREFERENCES_GAP, now)
 
     def person(self, token: str, now: datetime) -> Person:
@@ -443,14 +444,16 @@ class Readers:
         addressee = Addressee(
             subscriber=claim.recipient,
             message_id=self._message_id(claim),
-            unsubscribe_token=self._tokens.unsubscribe(first.slug, claim.recipient.id),
+            unsubscribe_token=self._tokens.unsubscribe(
+                SEVERAL.join(each.slug for each in newsletters), claim.recipient.id
+            ),
             date=claim.created_at,
             confirm_token=token if claim.kind is NoteKind.CONFIRMATION else "",
             preferences_token="" if claim.of_request else self._tokens.preferences(claim.recipient.id, now),
         )
         wanted = claim.preferences
         choice = Choice(edition=wanted.edition)
-        mailing = self._mailing(claim.kind, newsletters, wanted)
+        mailing = self._mailing(claim, newsletters)
         sender = self._delivery.return_path(first.slug, addressee.message_id)
         message = merge(mailing, addressee, site=self._site, sender=sender, choice=choice)
         return self._delivery.signed(message)
@@ -462,17 +465,19 @@ class Readers:
         slug, domain = (known[0].slug, known[0].mail_domain) if known else ("", self._config.mail_domain)
         return self._tokens.message_id(slug, named, claim.recipient.id, domain)
 
-    def _mailing(self, kind: NoteKind, newsletters: Sequence[Newsletter], wanted: Preferences) -> Mailing:
+    def _mailing(self, claim: NoteClaim, newsletters: Sequence[Newsletter]) -> Mailing:
         """Compiled once for all who get the same."""
-        key = (kind, tuple(each.slug for each in newsletters), wanted.language, wanted.edition, wanted.cadence)
+        kind, wanted = claim.kind, claim.preferences
+        comes = [(each.title, claim.cadences.get(each.slug) or each.cadence) for each in newsletters]
+        key = (kind, tuple(each.slug for each in newsletters), wanted.language, wanted.edition, tuple(comes))
         if key not in self._mailings:
             if len(self._mailings) >= _MAILINGS_KEPT:
                 self._mailings.clear()
             templates = self._templates.for_language(wanted.language or self._site.language)
             named = wording.together(templates.words, newsletters)
-            if kind is NoteKind.WELCOME and wanted.cadence is not None:
-                named = replace(named, cadence=wanted.cadence)
-            self._mailings[key] = compile_note(kind, named, self._site, templates, editions=(wanted.edition,))
+            self._mailings[key] = compile_note(
+                kind, named, self._site, templates, editions=(wanted.edition,), comes=comes
+            )
         return self._mailings[key]
 
 

@@ -94,7 +94,7 @@ class Requests:
     def confirm(
         self, token_hash: str, made: Callable[[Request], Sequence[Subscription]], *, welcome: bool, now: datetime
     ) -> Request | None:
-        """End a request by its token: the subscriptions `made` of it begin, and with `welcome` a note for each waits.
+        """End a request by its token: the subscriptions `made` of it begin, and with `welcome` one note for them all waits.
 
         None, and no change, where there is no such request. Who has a subscription already keeps its consent and gets
         the new preferences.
@@ -104,11 +104,12 @@ class Requests:
             if row is None:
                 return None
             request = _request_of(row)
-            for each in made(request):
-                person_id = _begin(connection, each, welcome=welcome, now=now)
-                connection.execute(
-                    update(sent_note).where(sent_note.c.request_id == row.id).values(subscriber_id=person_id)
-                )
+            wanted = made(request)
+            told = [_begin(connection, each, request.id, now) for each in wanted]
+            begun = tuple(each.newsletter for each, (_, new) in zip(wanted, told, strict=True) if new)
+            if welcome and begun:
+                note = NewNote(kind=NoteKind.WELCOME, newsletters=begun, subscriber_id=told[0][0])
+                queue(connection, [note], now)
             connection.execute(delete(table).where(table.c.id == row.id))
             connection.execute(delete(asked).where(asked.c.address_key == row.address_key))
             return request
@@ -183,15 +184,15 @@ def _carry_out(
     return 1
 
 
-def _begin(connection: Connection, wanted: Subscription, *, welcome: bool, now: datetime) -> str:
-    """Begin a subscription; the subscriber's id."""
+def _begin(connection: Connection, wanted: Subscription, request_id: str, now: datetime) -> tuple[str, bool]:
+    """Begin a subscription, or change what is wished of one that stands; the subscriber's id, and whether it began."""
     person = known_person(connection, wanted.subscriber)
-    if not enter(connection, person.id, wanted, now):
-        prefer(connection, person.id, wanted.newsletter, wanted.preferences, now)
-    elif welcome:
-        note = NewNote(kind=NoteKind.WELCOME, newsletters=(wanted.newsletter,), subscriber_id=person.id)
-        queue(connection, [note], now)
-    return person.id
+    mine = update(sent_note).where(sent_note.c.request_id == request_id)
+    connection.execute(mine.values(subscriber_id=person.id))  # what comes back for the question is now about them
+    if enter(connection, person.id, wanted, now):
+        return person.id, True
+    prefer(connection, person.id, wanted.newsletter, wanted.preferences, now)
+    return person.id, False
 
 
 def _request_of(row: Row[Any]) -> Request:

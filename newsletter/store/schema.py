@@ -268,7 +268,7 @@ sent_note = Table(
     "sent_note",
     metadata,
     Column("message_id", Word, primary_key=True),
-    Column("request_id", Word),
+    Column("request_id", Word, index=True),
     Column("subscriber_id", Word, index=True),
     Column("address_key", Word, nullable=False),
     Column("person_key", Word, nullable=False, index=True),

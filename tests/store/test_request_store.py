@@ -190,12 +190,33 @@ def test_a_request_is_confirmed_once(requests: Requests, notes: Notes, database:
     assert requests.confirm("hash", subscribed, welcome=True, now=NOW) is None
     assert requests.find("hash", NOW) is None
     assert asked_of(requests, at=NOW + HOUR) is None, "who said yes is no stranger any more"
-    kinds = [notes.claim(make_note_terms(), NOW) for _ in range(3)]
-    assert [each and (each.kind, each.newsletters) for each in kinds] == [
-        (NoteKind.WELCOME, ("weekly",)),
-        (NoteKind.WELCOME, ("daily",)),
-        None,
-    ]
+    kinds = [notes.claim(make_note_terms(), NOW) for _ in range(2)]
+    assert [each and (each.kind, each.newsletters) for each in kinds] == [(NoteKind.WELCOME, ("weekly", "daily")), None]
+
+
+def test_a_welcome_names_what_is_still_wanted(requests: Requests, notes: Notes, database: Database) -> None:
+    confirmable(requests, notes, make_request(ANN, ("weekly", "daily", "monthly")))
+    requests.confirm("hash", subscribed, welcome=True, now=NOW)
+    people = Subscribers(database)
+    person = people.find(ANN)
+    assert person is not None
+    people.unsubscribe(person.id, "weekly", NOW)
+    people.settle(
+        person.id, [replace(people.list("daily")[0], preferences=Preferences(cadence=Cadence.WEEKLY))], [], NOW
+    )
+    claim = notes.claim(make_note_terms(), NOW)
+    assert claim is not None
+    assert claim.newsletters == ("daily", "monthly")
+    assert claim.cadences == {"daily": Cadence.WEEKLY, "monthly": None}
+
+
+def test_a_welcome_to_what_was_left_at_once_is_not_sent(requests: Requests, notes: Notes, database: Database) -> None:
+    confirmable(requests, notes, make_request(ANN, ("weekly", "daily")))
+    requests.confirm("hash", subscribed, welcome=True, now=NOW)
+    person = Subscribers(database).find(ANN)
+    assert person is not None
+    Subscribers(database).unsubscribe_all([(person.id, "weekly"), (person.id, "daily")], NOW)
+    assert notes.claim(make_note_terms(), NOW) is None
 
 
 def test_a_link_ends_with_its_time(requests: Requests, notes: Notes) -> None:

@@ -106,7 +106,7 @@ def upgrade() -> None:
         sa.Column("returned", sa.String()),
         sa.PrimaryKeyConstraint("message_id", name="pk_sent_note"),
     )
-    for column in ("at", "person_key", "subscriber_id"):
+    for column in ("at", "person_key", "request_id", "subscriber_id"):
         op.create_index(f"ix_sent_note_{column}", "sent_note", [column])
     op.create_table(
         "allowance",
