@@ -178,8 +178,8 @@ def send(url: str, port: int, connections: int, signer: Signer | None = None) ->
 
 
 def signing(signer: Signer, message: Message) -> Course[Message]:
-    data = yield from signer.signing(message.data)
-    return replace(message, data=data)
+    wire = yield from signer.signing(message.wire)
+    return replace(message, wire=wire)
 
 
 def to_message(mailing: Mailing, claim: Claim) -> Message:

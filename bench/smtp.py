@@ -34,7 +34,7 @@ from deliver import ANSWERS, NODEMAILER, await_port, cheap_sink, free_port, list
 
 from newsletter.engine.loop import Loop
 from newsletter.model import Message
-from newsletter.model.wire import Frame
+from newsletter.model.wire import Frame, Wire
 from newsletter.transports.smtp import Relay, Smtp
 from newsletter.waits import Course
 
@@ -59,17 +59,23 @@ def sample(size: int) -> bytes:
 
 def ours(port: int, data: bytes, count: int, connections: int) -> None:
     """As the merge gives them: known to be in wire form."""
-    ours_unproven(port, Frame([data]).fill([]), count, connections)
+    sent_by_us(port, Frame([data], ()).fill({}), count, connections)
 
 
-def ours_unproven(port: int, data: bytes, count: int, connections: int, *, chunking: bool = False) -> None:
+def ours_unproven(port: int, data: bytes, count: int, connections: int) -> None:
+    """Each message looked at whole."""
+    sent_by_us(port, data, count, connections)
+
+
+def sent_by_us(port: int, data: bytes | Wire, count: int, connections: int, *, chunking: bool = False) -> None:
     relay = Relay(host="127.0.0.1", port=port, security="none", helo_name="bench.example.org", chunking=chunking)
-    message = Message(sender=SENDER, recipient=RECIPIENT, message_id="<20261116.abcdef@example.org>", data=data)
+    name = "<20261116.abcdef@example.org>"
 
     def sending() -> Course[None]:
         transport = Smtp(relay)
         for _ in range(count):
-            yield from transport.sending(message)
+            wire = data if isinstance(data, Wire) else Wire.of(data)
+            yield from transport.sending(Message(sender=SENDER, recipient=RECIPIENT, message_id=name, wire=wire))
         yield from transport.closing()
 
     loop: Loop[None] = Loop(Event())
@@ -80,7 +86,7 @@ def ours_unproven(port: int, data: bytes, count: int, connections: int, *, chunk
 
 def ours_in_one_go(port: int, data: bytes, count: int, connections: int) -> None:
     """For relays far away."""
-    ours_unproven(port, Frame([data]).fill([]), count, connections, chunking=True)
+    sent_by_us(port, Frame([data], ()).fill({}), count, connections, chunking=True)
 
 
 def on_threads(way: Callable[[int, bytes, int], None]) -> Callable[[int, bytes, int, int], None]:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from newsletter.errors import TokenError
-from newsletter.model import DeliveryState
+from newsletter.model import DEAD_ADDRESS, DeliveryState
 from newsletter.model.incoming import (
     Bounce,
     BounceKind,
@@ -30,8 +30,6 @@ from newsletter.model.incoming import (
     SentNote,
 )
 
-#: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more.
-DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 SOFT_BOUNCES = 5  #: so many in a row, ...
 SOFT_SPAN = timedelta(days=14)  #: ... the first sent so long before the last, and the address gets nothing any more
 GRACE = timedelta(

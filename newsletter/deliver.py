@@ -26,6 +26,7 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import (
+    DEAD_ADDRESS,
     EVERYTHING,
     Claim,
     DeliveryState,
@@ -48,9 +49,6 @@ _MAILINGS_KEPT = 8  #: at hand
 AMBIGUOUS_WAIT = timedelta(minutes=15)
 RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay has refused us
 DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after it has refused us for its policy
-
-#: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more. Nothing else is the recipient's doing.
-DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
 
 class Ledger(Protocol):

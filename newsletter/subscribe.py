@@ -20,8 +20,8 @@ from newsletter.errors import (
     UsageError,
 )
 from newsletter.model import (
+    DEAD_ADDRESS,
     Answer,
-    Cadence,
     Consent,
     Known,
     Newsletter,
@@ -49,9 +49,6 @@ BY_PREFERENCES = "preferences"  #: the source of a consent that was given on the
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _LONGEST_NAME = 200
-_SPEED = (Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
-#: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more.
-_DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
 NO_ADDRESS = marked("Please write one whole email address, such as name@example.org.")
 NO_NEWSLETTER = marked("Please choose at least one newsletter.")
@@ -143,7 +140,7 @@ def confirmed(request: Request, newsletters: Mapping[str, Newsletter], now: date
 def fitting(preferences: Preferences, newsletter: Newsletter) -> Preferences:
     """The preferences as this newsletter can heed them: it comes no more often than it is written."""
     preferences, wanted = _tagged(preferences), preferences.cadence
-    if wanted is not None and _SPEED.index(wanted) <= _SPEED.index(newsletter.cadence):
+    if wanted is not None and wanted not in newsletter.cadence.slower:
         return replace(preferences, cadence=None)
     return preferences
 
@@ -186,7 +183,7 @@ def outcome_of(note: NoteClaim, failure: NewsletterError | None, *, now: datetim
     if isinstance(failure, HeaderError):
         return NoteOutcome(word="not-addressable")
     if isinstance(failure, PermanentFailure):
-        return NoteOutcome(word="refused", dead=failure.enhanced in _DEAD_ADDRESS)
+        return NoteOutcome(word="refused", dead=failure.enhanced in DEAD_ADDRESS)
     if now - note.created_at >= (REQUEST_LIFE if note.of_request else max_age):
         return NoteOutcome(word="expired")
     return _again(note, failure, now)

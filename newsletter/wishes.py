@@ -20,7 +20,6 @@ from newsletter.topics import topic_slug
 NOTHING_CHOSEN, PAUSED = "nothing-chosen", "paused"  #: why a delivery is skipped
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)  #: before every digest
-_SPEED = (Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
 _CLOCKS_DIFFER = timedelta(hours=2)  #: so far the clocks of two machines may be apart
 _A_WEEK = timedelta(days=8)  #: what a weekly mail may cover, with a day for a clock change or a late digest
 _DAY = timedelta(days=1)
@@ -111,13 +110,17 @@ def resting(preferences: Preferences, zone: str, moment: datetime) -> bool:
 
 def cadence_of(newsletter: Newsletter, preferences: Preferences) -> Cadence:
     """How often a reader gets mail: never faster than the newsletter comes."""
-    return max(newsletter.cadence, preferences.cadence or newsletter.cadence, key=_SPEED.index)
+    return _slower_of(newsletter.cadence, preferences.cadence or newsletter.cadence)
+
+
+def _slower_of(one: Cadence, other: Cadence) -> Cadence:
+    return other if other in one.slower else one
 
 
 def terms(newsletter: Newsletter, chain: Sequence[Issue]) -> dict[Cadence, Term]:
     """What the last issue of the chain, oldest first, is to every cadence that readers may have."""
-    slower = _SPEED[_SPEED.index(newsletter.cadence) :]
-    return {cadence: _term(newsletter, cadence, chain) for cadence in slower}
+    cadences = (newsletter.cadence, *newsletter.cadence.slower)
+    return {cadence: _term(newsletter, cadence, chain) for cadence in cadences}
 
 
 def _term(newsletter: Newsletter, cadence: Cadence, chain: Sequence[Issue]) -> Term:
@@ -250,7 +253,7 @@ class Turn:
         if wide:
             end = self._chain[-1].window_end
             needed = Cadence.WEEKLY if end - self._first_carrying(start) <= _A_WEEK else Cadence.MONTHLY
-            cadence = max(cadence, needed, key=_SPEED.index)
+            cadence = _slower_of(cadence, needed)
         return Shape(
             cadence=None if cadence is self.newsletter.cadence and not wide else cadence,
             language=None if preferences.language is None else self._spoken(preferences.language),

@@ -31,6 +31,7 @@ from store_builders import NOW, WEEK, add_digest, key_of, make_deliveries, make_
 from newsletter.deliver import Clerk, Post, Sender
 from newsletter.engine.local import send_all
 from newsletter.model import Accepted, Claim, Mailing, Message, PlannedDigest
+from newsletter.model.wire import Wire
 from newsletter.store import schema
 from newsletter.store.articles import Articles
 from newsletter.store.database import Database, open_database
@@ -79,7 +80,9 @@ def to_message(mailing: Mailing, claim: Claim) -> Message:
         f"Date: Fri, 20 Nov 2026 07:00:00 +0000\r\nMessage-ID: {claim.message_id}\r\n\r\nHello.\r\n"
     )
     recipient = claim.subscriber.address
-    return Message(sender="news@example.org", recipient=recipient, message_id=claim.message_id, data=data.encode())
+    return Message(
+        sender="news@example.org", recipient=recipient, message_id=claim.message_id, wire=Wire.of(data.encode())
+    )
 
 
 def make_post(database: Database, lease: timedelta = LEASE) -> Post:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from newsletter.deliver import (
     AMBIGUOUS_WAIT,
-    DEAD_ADDRESS,
     DOMAIN_WAIT,
     RELAY_WAIT,
     Clerk,
@@ -41,6 +40,7 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import (
+    DEAD_ADDRESS,
     Claim,
     DeliveryState,
     Exchange,
@@ -52,6 +52,7 @@ from newsletter.model import (
     Subscriber,
     Terms,
 )
+from newsletter.model.wire import Wire
 from newsletter.waits import Course, Rest
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -226,7 +227,7 @@ _SENT = Outcome(state=DeliveryState.SENT, kind="accepted", code=250)
 
 def _message(claim: Claim) -> Message:
     name = f"<{claim.delivery_id}@example.org>"
-    return Message(sender="news@example.org", recipient="ann@example.org", message_id=name, data=b"")
+    return Message(sender="news@example.org", recipient="ann@example.org", message_id=name, wire=Wire.of(b""))
 
 
 def _post(book: _Book) -> Post:

@@ -8,7 +8,7 @@ import pytest
 from builders import make_article, make_notice, make_site
 
 from newsletter.errors import ClockRefused, ConfigError, TemporaryFailure
-from newsletter.model import Facts, Rating
+from newsletter.model import Cadence, Facts, Rating
 
 NAIVE = datetime.fromisoformat("2026-11-20T09:00:00")
 ELSEWHERE = datetime(2026, 11, 20, tzinfo=timezone(timedelta(hours=1)))
@@ -29,6 +29,14 @@ def test_a_moment_without_utc_is_refused(moment: datetime) -> None:
 def test_a_rating_is_a_share_of_its_scale() -> None:
     assert Rating(value=4).share == 0.8
     assert Rating(value=4, scale=10).share == 0.4
+
+
+def test_a_cadence_knows_the_slower_ones() -> None:
+    assert {cadence: cadence.slower for cadence in Cadence} == {
+        Cadence.DAILY: (Cadence.WEEKLY, Cadence.MONTHLY),
+        Cadence.WEEKLY: (Cadence.MONTHLY,),
+        Cadence.MONTHLY: (),
+    }
 
 
 def test_addresses_of_a_site_stand_below_its_own() -> None:

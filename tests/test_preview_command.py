@@ -32,6 +32,7 @@ from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import NoteKind, compile_note
 from newsletter.mail.preview import Preview, marked, preview_files, require_listed
 from newsletter.model import Audience, Choice, Edition, Message, Subscriber
+from newsletter.model.wire import Wire
 from newsletter.templating import Templates
 
 LATER = "2026-11-20T21:34:56Z"
@@ -512,7 +513,9 @@ def test_only_the_subject_is_marked_however_it_is_folded_and_encoded(subject: st
 
     def message(told: str) -> Message:
         data = before + text_header("Subject", told).encode() + after
-        return Message(sender="a@example.org", recipient="b@example.org", message_id="<c@example.org>", data=data)
+        return Message(
+            sender="a@example.org", recipient="b@example.org", message_id="<c@example.org>", wire=Wire.of(data)
+        )
 
     assert marked(message(subject), subject) == message(f"Test: {subject}")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.model import Message
-from newsletter.model.wire import LONGEST_LINE, Frame, Proven, has_dots, in_front, is_ascii, wire_problem
+from newsletter.model.wire import LONGEST_LINE, Frame, Wire, wire_problem
 
 _LONG = b"x" * (LONGEST_LINE - 2)
 _PIECES = st.lists(
@@ -21,8 +20,31 @@ _PIECES = st.lists(
 )  # fmt: skip
 
 
-def _plain_has_dots(data: bytes) -> bool:
-    return any(line.startswith(b".") for line in data.split(b"\r\n"))
+def _filled(pieces: Sequence[bytes]) -> Wire:
+    """Every second piece in a gap."""
+    return _framed(pieces).fill(_told(pieces))
+
+
+def _framed(pieces: Sequence[bytes]) -> Frame:
+    return Frame(_even(pieces)[::2], list(_told(pieces)))
+
+
+def _told(pieces: Sequence[bytes]) -> dict[str, bytes]:
+    return {str(place): value for place, value in enumerate(_even(pieces)[1::2])}
+
+
+def _even(pieces: Sequence[bytes]) -> Sequence[bytes]:
+    return pieces if len(pieces) % 2 else [*pieces, b""]
+
+
+def _require_true(wire: Wire, data: bytes) -> None:
+    """What is known of the octets is what a look at all of them says."""
+    assert bytes(wire) == data
+    assert len(wire) == len(data)
+    assert wire == Wire.of(data)
+    assert wire.problem == wire_problem(data)
+    assert wire.dots == any(line.startswith(b".") for line in data.split(b"\r\n"))
+    assert wire.ascii == data.isascii()
 
 
 @given(_PIECES)
@@ -31,38 +53,67 @@ def _plain_has_dots(data: bytes) -> bool:
 @example([b"\r\n", b".", b"\r\n"])
 @example([b"a\r\n" + _LONG, b"xx", b"x\r\n"])
 @example([b"a\r\nb\nc\r\nd", b"", b"\r\n"])
-def test_a_message_is_proven_if_and_only_if_it_is_in_wire_form(pieces: list[bytes]) -> None:
-    if len(pieces) % 2 == 0:
-        pieces.append(b"")
-    data = Frame(pieces[::2]).fill(pieces[1::2])
-    assert data == b"".join(pieces)
-    assert isinstance(data, Proven) == (not wire_problem(data))
-    assert has_dots(data) == _plain_has_dots(data)
-    assert is_ascii(data) == bytes(data).isascii()
+def test_of_a_frame_that_is_filled_everything_is_known(pieces: list[bytes]) -> None:
+    _require_true(_filled(pieces), b"".join(pieces))
+    _require_true(_framed(pieces).fill(dict.fromkeys(_told(pieces), b"")), b"".join(_even(pieces)[::2]))
 
 
-@given(_PIECES.map(b"".join), _PIECES.map(b"".join))
-def test_lines_in_front_keep_the_proof_or_lose_it(head: bytes, body: bytes) -> None:
-    data = in_front(head, Frame([body]).fill([]))
-    assert data == head + body
-    if isinstance(data, Proven):
-        assert not wire_problem(data)
-        assert has_dots(data) == _plain_has_dots(data)
-        assert is_ascii(data) == bytes(data).isascii()
-    assert not isinstance(in_front(head, bytes(body)), Proven)
+@given(_PIECES, _PIECES, st.lists(st.integers(0, 2), min_size=7, max_size=7))
+@example([b"a\r\n", b"\r\n", b"\r\n", b"\r\n"], [b"b\r", b"c"], [0, 0, 0, 0, 0, 0, 0])
+def test_what_stands_in_several_gaps_is_looked_at_once_and_counts_in_each(
+    fixed: list[bytes], values: list[bytes], places: list[int]
+) -> None:
+    told = {str(place): values[place % len(values)] for place in range(3)}
+    slots = [str(place) for place in places[1 : len(fixed)]]
+    data = fixed[0] + b"".join(told[slot] + piece for slot, piece in zip(slots, fixed[1:], strict=True))
+    _require_true(Frame(fixed, slots).fill(told), data)
 
 
-def test_a_proof_is_not_handed_on_to_what_is_made_of_it() -> None:
-    data = Frame([b"A: b\r\n\r\nText\r\n"]).fill([])
-    assert isinstance(data, Proven)
-    assert in_front(b"B: c\r\n", data) == b"B: c\r\nA: b\r\n\r\nText\r\n"
-    for derived in (data[1:], data + b"x", data.replace(b"x", b"\n"), b"".join([data, b"x"])):
-        assert not isinstance(derived, Proven)
-    message = Message(sender="a@example.org", recipient="b@example.org", message_id="<1@example.org>", data=data)
-    assert not isinstance(replace(message, data=data.replace(b"T", b"\n")).data, Proven)
+def test_a_slot_of_which_nothing_is_told_is_named() -> None:
+    with pytest.raises(KeyError, match="to"):
+        Frame([b"To: ", b"\r\n"], ["to"]).fill({})
+
+
+def test_what_a_frame_gave_is_not_changed_by_what_it_gives_next() -> None:
+    frame = Frame([b"A: ", b"\r\n\r\n", b"\r\n"], "ab")
+    first, second = frame.fill({"a": b"b", "b": b"c"}), frame.fill({"a": b"d", "b": b"e"})
+    assert (bytes(first), bytes(second)) == (b"A: b\r\n\r\nc\r\n", b"A: d\r\n\r\ne\r\n")
+
+
+@given(_PIECES.map(b"".join), _PIECES)
+def test_with_lines_in_front_as_well(head: bytes, pieces: list[bytes]) -> None:
+    head += b"\r\n"
+    wire = _filled(pieces).behind(head)
+    data = head + b"".join(pieces)
+    assert bytes(wire) == data
+    assert len(wire) == len(data)
+    assert bool(wire.problem) == bool(wire_problem(head) or wire_problem(b"".join(pieces)))
+    assert wire.ascii == data.isascii()
+    if not wire.problem:
+        _require_true(wire, data)
+
+
+def test_what_does_not_end_with_a_line_cannot_stand_in_front() -> None:
+    assert Wire.of(b"A: b\r\n\r\n").behind(b"B: c").problem
+
+
+@given(_PIECES)
+def test_what_is_made_transparent_comes_back(pieces: list[bytes]) -> None:
+    sent = b"".join(_filled(pieces).transparent())
+    assert not sent.startswith(b".") or sent.startswith(b"..")
+    lines = sent.split(b"\r\n")
+    assert b"\r\n".join(line.removeprefix(b".") for line in lines) == b"".join(pieces)
+
+
+def test_messages_are_compared_by_their_octets_and_by_nothing_else() -> None:
+    whole, filled = Wire.of(b"A: b\r\n"), _filled([b"A: ", b"b", b"\r\n"])
+    assert whole == filled
+    assert len({whole, filled}) == 1
+    assert whole != Wire.of(b"A: c\r\n")
+    assert whole != b"A: b\r\n"
 
 
 @pytest.mark.parametrize("length", [LONGEST_LINE, LONGEST_LINE + 1])
 def test_a_line_that_only_a_value_makes_too_long_is_seen(length: int) -> None:
-    frame = Frame([b"A: b\r\n\r\none\r\ntwo\r\n", b"\r\nthree\r\nfour\r\n"])
-    assert isinstance(frame.fill([b"x" * length]), Proven) == (length == LONGEST_LINE)
+    wire = _filled([b"A: b\r\n\r\none\r\ntwo\r\n", b"x" * length, b"\r\nthree\r\nfour\r\n"])
+    assert bool(wire.problem) == (length > LONGEST_LINE)

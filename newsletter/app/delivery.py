@@ -254,8 +254,8 @@ class Delivery:
     def _signing(self, message: Message) -> Course[Message]:
         if self._signer is None:
             return message
-        data = yield from self._signer.signing(message.data)
-        return replace(message, data=data)
+        wire = yield from self._signer.signing(message.wire)
+        return replace(message, wire=wire)
 
     def _closed(self, now: datetime) -> frozenset[str]:
         """The scopes of newsletters that are outside of their hours."""

@@ -60,10 +60,21 @@ def quoted_printable(pieces: Iterable[str | Slot]) -> bytes:
 def quoted_printable_value(text: str) -> bytes:
     """What may take the place of a slot: lines that leave one octet for the soft line break after it."""
     if text.isascii() and text.isprintable() and "=" not in text and " " not in text:  # as URLs are
-        chunks = [text[start : start + _LINE - 1] for start in range(0, len(text), _LINE - 1)]
-        if "." not in [chunk[0] for chunk in chunks]:
-            return "=\r\n".join(chunks).encode()
+        return _wrapped(text).encode()
     return "=\r\n".join(_physical_lines([*text, ""])).encode()
+
+
+def _wrapped(text: str) -> str:
+    """Lines of a text of which nothing has to be encoded but a dot that would begin one."""
+    lines = ""
+    while True:
+        if text.startswith("."):
+            text = f"=2E{text[1:]}"
+        lines += text[: _LINE - 1]
+        text = text[_LINE - 1 :]
+        if not text:
+            return lines
+        lines += "=\r\n"
 
 
 def part_fields(subtype: str, language: str) -> str:

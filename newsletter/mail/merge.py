@@ -56,37 +56,28 @@ class Addressee:
     preferences_token: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
-    """A choice, joined: fixed bytes, and between each two of them the slot to be filled."""
-
-    frame: Frame
-    slots: tuple[str, ...]
-
-
 def merge(mailing: Mailing, addressee: Addressee, *, site: Site, sender: str, choice: Choice = EVERYTHING) -> Message:
     """The message to exactly one recipient; `sender` is the envelope's return address.
 
     Raises NothingToSend where `choice` leaves nothing; HeaderError for an address that is not exactly one, and for any
     value that could begin another header field or another link; MailError for a choice that was not compiled.
     """
-    ready = prepare(mailing, choice)
-    values = values_of(addressee, site)
+    frame = prepare(mailing, choice)
     try:
-        data = ready.frame.fill([values[slot] for slot in ready.slots])
+        wire = frame.fill(values_of(addressee, site))
     except KeyError as error:
         raise MailError(f"mailing: nothing is given for the slot {error.args[0]!r}") from error
     return Message(
         sender=sender if _PLAIN_ADDRESS.fullmatch(sender) else _sender(sender),
         recipient=addressee.subscriber.address,
         message_id=addressee.message_id,
-        data=data,
+        wire=wire,
     )
 
 
 @lru_cache(_CHOICES)
-def prepare(mailing: Mailing, choice: Choice = EVERYTHING) -> Ready:
-    """What all recipients with the same choice share. Raises NothingToSend and MailError as `merge` does."""
+def prepare(mailing: Mailing, choice: Choice = EVERYTHING) -> Frame:
+    """What all recipients with the same choice share, joined. Raises NothingToSend and MailError as `merge` does."""
     bundle = _bundle(mailing)
     chosen = bundle.mask(choice.articles)
     if not chosen and not bundle.always:
@@ -96,7 +87,7 @@ def prepare(mailing: Mailing, choice: Choice = EVERYTHING) -> Ready:
     unknown = set(slots).difference(SLOTS)
     if unknown:
         raise MailError(f"mailing: there is no slot named {min(unknown)!r}")
-    return Ready(frame=Frame(pieces[::2]), slots=slots)
+    return Frame(pieces[::2], slots)
 
 
 @lru_cache(_MAILINGS)
@@ -120,14 +111,15 @@ def values_of(addressee: Addressee, site: Site) -> dict[str, bytes]:
         UNSUBSCRIBE_TOKEN.name: token.encode(),
         UNSUBSCRIBE_LINK.name: quoted_printable_value(url),
     }
-    more = (
-        ("confirm", CONFIRM_LINK, addressee.confirm_token),
-        ("preferences", PREFERENCES_LINK, addressee.preferences_token),
-    )
-    for kind, slot, told in more:
-        if told:
-            values[slot.name] = quoted_printable_value(f"{_path(site.base_url, kind)}{_checked(told, kind)}")
+    if addressee.confirm_token:
+        values[CONFIRM_LINK.name] = _link(site, "confirm", addressee.confirm_token)
+    if addressee.preferences_token:
+        values[PREFERENCES_LINK.name] = _link(site, "preferences", addressee.preferences_token)
     return values
+
+
+def _link(site: Site, kind: str, token: str) -> bytes:
+    return quoted_printable_value(f"{_path(site.base_url, kind)}{_checked(token, kind)}")
 
 
 def to_field(subscriber: Subscriber) -> str:

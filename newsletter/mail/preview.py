@@ -17,6 +17,7 @@ from newsletter.mail.headers import text_header
 from newsletter.mail.merge import Addressee, merge
 from newsletter.mail.note import NoteKind, compile_note
 from newsletter.model import Audience, Choice, Digest, Edition, Mailing, Message, Newsletter, Site
+from newsletter.model.wire import Wire
 from newsletter.templating import Templates
 
 AUDIENCES = {
@@ -201,7 +202,7 @@ def marked(message: Message, subject: str) -> Message:
     field = text_header("Subject", f"Test: {subject}").encode()
     fields, gap, body = message.data.partition(b"\r\n\r\n")
     fields = _SUBJECT.sub(lambda _: field, fields + b"\r\n", count=1)
-    return replace(message, data=fields.removesuffix(b"\r\n") + gap + body)
+    return replace(message, wire=Wire.of(fields.removesuffix(b"\r\n") + gap + body))
 
 
 def require_listed(address: str, listed: Collection[str]) -> None:

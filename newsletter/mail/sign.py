@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from newsletter.config import read_private
 from newsletter.errors import ConfigError, MailError
-from newsletter.model.wire import Frame, Proven, in_front
+from newsletter.model.wire import Frame, Wire
 from newsletter.waits import Apart, Course, run
 
 #: Named once more than they are there, so that nobody can add one, not even where there is none (RFC 6376 8.15).
@@ -65,6 +65,7 @@ _LINE = 72
 _FRAMES = 256  #: as many as `mail.merge` keeps at hand
 _FORMS = 32  #: of headers: which fields are there, and how often
 _BLOCKS = 512  #: of some 4 KB each, of which most are the same in all messages of a mailing
+_EMPTY_LINE = b"\r\n\r\n"
 _FIELD_ENDS = re.compile(rb"\r\n(?![ \t])")
 _WHITE_SPACE = re.compile(rb"[ \t]+")
 
@@ -160,19 +161,16 @@ class Signer:
         object.__setattr__(self, "keys", MappingProxyType(dict(self.keys)))
 
     def sign(self, data: bytes) -> bytes:
-        """The whole message, with its signatures in front.
+        """The whole message, with its signatures in front. Raises as `signing` does."""
+        return bytes(run(self.signing(Wire.of(data))))
 
-        `data` is in wire form, as transports require. Raises MailError unless it has exactly one From and one Date.
+    def signing(self, wire: Wire) -> Course[Wire]:
+        """A message in wire form, with its signatures in front. The arithmetic of RSA, which takes longer than all the
+        rest, is done apart. Raises MailError unless it has exactly one From and one Date.
         """
-        return run(self.signing(data))
-
-    def signing(self, data: bytes) -> Course[bytes]:
-        """What `sign` does. The arithmetic of RSA, which takes longer than all the rest, is done apart."""
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            raise MailError("DKIM: the message has no empty line after its header")
-        header = _Header.of(data[:end])
-        hashed = _line(b64encode(_body_hash(data, end + 4)))
+        head, body_hash = _looked_at(wire)
+        header = _Header.of(head)
+        hashed = _line(b64encode(body_hash))
         fields = []
         for begin, key in self._keys:
             unsigned = b"%b t=%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (begin, header.time, header.names, hashed)
@@ -180,7 +178,7 @@ class Signer:
             sign = partial(key.sign, hashlib.sha256(signed).digest())
             signature: bytes = (yield Apart(sign, busy=True)) if key.kind == "rsa" else sign()
             fields.append(b"DKIM-Signature: %b%b\r\n" % (unsigned, _line(b64encode(signature))))
-        return in_front(b"".join(fields), data)
+        return wire.behind(b"".join(fields))
 
     @cached_property
     def _keys(self) -> tuple[tuple[bytes, Key], ...]:
@@ -275,25 +273,31 @@ def _without_empty_end(body: bytes) -> bytes:
     return body[:end] + b"\r\n" if end else b""
 
 
-def _body_hash(data: bytes, start: int) -> bytes:
-    """The hash of the body, which starts there. Of a merged message only the lines with a gap are looked at."""
-    frame, values = (isinstance(data, Proven) and data.filled) or (None, ())
-    if frame is not None:
-        known = _Known.of(frame)
-        if known is not None and known.start(values) == start:
-            return known.hash(values)
-    return hashlib.sha256(relaxed_body(data[start:])).digest()
+def _looked_at(wire: Wire) -> tuple[bytes, bytes]:
+    """The header without the empty line after it, and the hash of the body.
+
+    Of a merged message's body only the lines with a gap are looked at, unless a value ends the header before its time.
+    """
+    known = None if wire.frame is None else _Known.of(wire.frame)
+    if known is not None:
+        head = known.head(wire)
+        if (head + _EMPTY_LINE).find(_EMPTY_LINE) == len(head):
+            return head, known.hash(wire.values)
+    head, end, body = bytes(wire).partition(_EMPTY_LINE)
+    if not end:
+        raise MailError("DKIM: the message has no empty line after its header")
+    return head, hashlib.sha256(relaxed_body(body)).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What all bodies made of one frame have in common, in relaxed form.
 
-    `before` octets of fixed pieces and `gaps` gaps stand before the body. It begins with lines that `begun` has hashed;
-    then come in turns lines with gaps (`lines`: pieces and, between each two of them, a gap) and fixed lines.
+    `gaps` gaps stand before the body, and after the last of them `head_end` is left of the header. It begins with lines that
+    `begun` has hashed; then come in turns lines with gaps (pieces and, between each two of them, a gap) and fixed lines.
     """
 
-    before: int
+    head_end: bytes
     gaps: int
     begun: hashlib._Hash
     rest: tuple[tuple[tuple[bytes, ...], bytes], ...]
@@ -303,20 +307,19 @@ class _Known:
     def of(frame: Frame) -> _Known | None:
         """None where the body does not begin in a fixed piece, or does not end with a fixed line that is not empty."""
         fixed = frame.fixed
-        gaps = next((place for place, piece in enumerate(fixed) if b"\r\n\r\n" in piece), None)
+        gaps = next((place for place, piece in enumerate(fixed) if _EMPTY_LINE in piece), None)
         if gaps is None:
             return None
-        start = fixed[gaps].find(b"\r\n\r\n") + 4
-        cut = [(lines, relaxed_lines(chunk)) for lines, chunk in _cut((fixed[gaps][start:], *fixed[gaps + 1 :]))]
+        head_end, _, begin = fixed[gaps].partition(_EMPTY_LINE)
+        cut = [(lines, relaxed_lines(chunk)) for lines, chunk in _cut((begin, *fixed[gaps + 1 :]))]
         if len(cut) < 2 or not _without_empty_end(cut[-1][1]):
             return None
         cut[-1] = cut[-1][0], _without_empty_end(cut[-1][1])
-        before = sum(map(len, fixed[:gaps])) + start
-        return _Known(before, gaps, hashlib.sha256(cut[0][1]), tuple(cut[1:]))
+        return _Known(head_end, gaps, hashlib.sha256(cut[0][1]), tuple(cut[1:]))
 
-    def start(self, values: Sequence[bytes]) -> int:
-        """Where the body starts, if no value ends the header before."""
-        return self.before + sum(map(len, values[: self.gaps]))
+    def head(self, wire: Wire) -> bytes:
+        """The header, if no value ends it before."""
+        return b"".join((*wire.pieces[: 2 * self.gaps], self.head_end))
 
     def hash(self, values: Sequence[bytes]) -> bytes:
         hashed, gap = self.begun.copy(), self.gaps

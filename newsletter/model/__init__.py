@@ -24,6 +24,7 @@ from newsletter.model.articles import (
     Topic,
 )
 from newsletter.model.deliveries import (
+    DEAD_ADDRESS,
     EVERYTHING,
     Claim,
     DeliveryState,
@@ -87,6 +88,7 @@ from newsletter.model.subscribers import (
 )
 
 __all__ = [
+    "DEAD_ADDRESS",
     "EVERYTHING",
     "USUAL",
     "Accepted",

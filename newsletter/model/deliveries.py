@@ -10,6 +10,10 @@ from enum import StrEnum
 
 from newsletter.model.digests import Digest
 from newsletter.model.subscribers import Choice, Subscriber
+from newsletter.model.wire import Wire
+
+#: RFC 3463: the mailbox or its domain does not exist, or takes no mail any more. Nothing else is the recipient's doing.
+DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
 
 class DeliveryState(StrEnum):
@@ -177,9 +181,14 @@ class Mailing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message to one recipient (RFC 5321's envelope and RFC 5322's data)."""
+    """One message to one recipient: RFC 5321's envelope, and RFC 5322's octets as they go over the wire."""
 
     sender: str
     recipient: str
     message_id: str
-    data: bytes
+    wire: Wire = field(repr=False)
+
+    @property
+    def data(self) -> bytes:
+        """The octets, put together."""
+        return bytes(self.wire)

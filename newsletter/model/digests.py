@@ -11,9 +11,17 @@ from newsletter.model.checks import require_aware
 
 
 class Cadence(StrEnum):
+    """How often a newsletter comes; the quickest first."""
+
     DAILY = "daily"
     WEEKLY = "weekly"
     MONTHLY = "monthly"
+
+    @property
+    def slower(self) -> tuple[Cadence, ...]:
+        """Those that come less often, the quickest first."""
+        every = tuple(Cadence)
+        return every[every.index(self) + 1 :]
 
 
 class CatchUp(StrEnum):

@@ -1,52 +1,115 @@
 """The form in which a message goes over the wire, and how to know without a look at all of it that it is kept.
 
 Most of a message is the same for everybody. So a frame of fixed octets is looked at once, and of each message only the
-lines in which something of its own stands.
+lines in which something of its own stands; and nobody puts the octets together who can do with them in pieces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 
 LONGEST_LINE = 998  #: octets, without the line's CRLF (RFC 5322 2.1.1)
 
 
-class Proven(bytes):
-    """Octets in which `wire_problem` would find nothing. Made here alone; whatever is derived from it is plain `bytes`."""
+class Wire:
+    """The octets of a message, in pieces that it may share with others, and what is known of them. It never changes.
 
-    dots: bool = True  #: whether a line begins with a dot, which SMTP has to make transparent (RFC 5321 4.5.2)
-    ascii: bool = False  #: whether there is nothing else in it
-    filled: tuple[Frame, tuple[bytes, ...]] | None = None  #: the frame that it was made of, and what is in its gaps
+    `problem` is what must not leave in them, in words; empty if they are in wire form. `dots`: whether a line begins with
+    a dot, which SMTP has to make transparent (RFC 5321 4.5.2). `frame` is what they were made of, `values` what is in its
+    gaps; None where that is not known. `len` is in octets, `bytes` puts them together.
+    """
+
+    __slots__ = ("_size", "ascii", "dots", "frame", "pieces", "problem", "values")
+
+    def __init__(
+        self,
+        pieces: Sequence[bytes],
+        size: int,
+        problem: str,
+        *,
+        dots: bool,
+        ascii: bool,  # noqa: A002 - the word for it
+        frame: Frame | None = None,
+        values: Sequence[bytes] = (),
+    ) -> None:
+        self.pieces = pieces
+        self.problem = problem
+        self.dots = dots
+        self.ascii = ascii
+        self.frame = frame
+        self.values = values
+        self._size = size
+
+    @classmethod
+    def of(cls, data: bytes) -> Wire:
+        """Any octets, all of them looked at."""
+        return cls((data,), len(data), wire_problem(data), dots=_has_dots(data), ascii=data.isascii())
+
+    def behind(self, head: bytes) -> Wire:
+        """The same with `head` in front, which is whole lines."""
+        problem = wire_problem(head) or self.problem
+        size, dots, plain = self._size + len(head), self.dots or _has_dots(head), self.ascii and head.isascii()
+        return Wire((head, *self.pieces), size, problem, dots=dots, ascii=plain)
+
+    def transparent(self) -> Sequence[bytes]:
+        """The pieces with one dot more before each line that begins with one (RFC 5321 4.5.2)."""
+        if not self.dots:
+            return self.pieces
+        data = bytes(self)
+        doubled = data.replace(b"\r\n.", b"\r\n..")
+        return (b".", doubled) if data.startswith(b".") else (doubled,)
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __eq__(self, other: object) -> bool:
+        return bytes(self) == bytes(other) if isinstance(other, Wire) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(bytes(self))
 
 
 class Frame:
-    """Fixed octets with a gap between each two of them."""
+    """Fixed octets, and between each two of them a gap, which a slot names. What is in gaps of one name is the same."""
 
-    def __init__(self, fixed: Sequence[bytes]) -> None:
-        self.fixed = tuple(fixed)
+    def __init__(self, fixed: Sequence[bytes], slots: Sequence[str]) -> None:
+        self.fixed, self.slots = tuple(fixed), tuple(slots)
+        self._size = sum(map(len, self.fixed))
+        self._pieces = _with_gaps(self.fixed)
         cuts = [_without_whole_lines(piece) for piece in self.fixed]
-        self._edges = tuple(edge for edge, _ in cuts)
-        lines = [lines for _, lines in cuts]
-        self._dots = any(map(has_dots, lines))
-        self._ascii = all(map(bytes.isascii, lines))
+        open_lines, open_slots = _once_each([edge for edge, _ in cuts], self.slots)
+        self._open_lines = _with_gaps(open_lines)
+        self._values, self._open_values = _getter(self.slots), _getter(open_slots)
+        whole_lines = [lines for _, lines in cuts]
+        self._dots = any(map(_has_dots, whole_lines))
+        self._ascii = all(map(bytes.isascii, whole_lines))
 
-    def fill(self, values: Sequence[bytes]) -> bytes:
-        """Everything joined, with `values` in the gaps; `Proven` if it is in wire form."""
-        data = _joined(self.fixed, values)
-        edges = _joined(self._edges, values)  # what was left out are whole lines, so the verdict is that on everything
-        if wire_problem(edges):
-            return data
-        proven = _proven(data, dots=self._dots or has_dots(edges), ascii=self._ascii and edges.isascii())
-        proven.filled = self, tuple(values)
-        return proven
+    def fill(self, told: Mapping[str, bytes]) -> Wire:
+        """Everything, with what is told of each slot in its gaps. Raises KeyError for a slot of which nothing is told."""
+        values = self._values(told)
+        pieces, lines = self._pieces.copy(), self._open_lines.copy()
+        pieces[1::2] = values
+        lines[1::2] = self._open_values(told)
+        seen = b"".join(lines)  # what is left out are whole lines, so the verdict is that on everything
+        return Wire(
+            pieces,
+            self._size + sum(map(len, values)),
+            wire_problem(seen),
+            dots=self._dots or _has_dots(seen),
+            ascii=self._ascii and seen.isascii(),
+            frame=self,
+            values=values,
+        )
 
 
-def in_front(head: bytes, data: bytes) -> bytes:
-    """Both joined, where `head` is whole lines; `Proven` if `data` was and `head` is in wire form."""
-    joined = head + data
-    if not isinstance(data, Proven) or wire_problem(head):
-        return joined
-    return _proven(joined, dots=data.dots or has_dots(head), ascii=data.ascii and head.isascii())
+def _getter(slots: Sequence[str]) -> Callable[[Mapping[str, bytes]], Sequence[bytes]]:
+    """What gives the values of these slots; `itemgetter` gives one alone in another form."""
+    return itemgetter(*slots) if len(slots) > 1 else lambda told: [told[slot] for slot in slots]
 
 
 def wire_problem(data: bytes) -> str:
@@ -62,28 +125,14 @@ def wire_problem(data: bytes) -> str:
     return ""
 
 
-def has_dots(data: bytes) -> bool:
-    """Whether a line begins with a dot."""
-    if isinstance(data, Proven):
-        return data.dots
+def _has_dots(data: bytes) -> bool:
     return data.startswith(b".") or b"\r\n." in data
 
 
-def is_ascii(data: bytes) -> bool:
-    return data.ascii if isinstance(data, Proven) else data.isascii()
-
-
-def _proven(data: bytes, *, dots: bool, ascii: bool) -> Proven:  # noqa: A002 - the word for it
-    proven = Proven(data)
-    proven.dots, proven.ascii = dots, ascii
-    return proven
-
-
-def _joined(fixed: Sequence[bytes], values: Sequence[bytes]) -> bytes:
-    pieces = [b""] * (len(fixed) + len(values))
+def _with_gaps(fixed: Sequence[bytes]) -> list[bytes]:
+    pieces = [b""] * (2 * len(fixed) - 1)
     pieces[::2] = fixed
-    pieces[1::2] = values
-    return b"".join(pieces)
+    return pieces
 
 
 def _without_whole_lines(piece: bytes) -> tuple[bytes, bytes]:
@@ -93,6 +142,27 @@ def _without_whole_lines(piece: bytes) -> tuple[bytes, bytes]:
     if begin == 1 or wire_problem(lines):
         return piece, b""
     return piece[:begin] + piece[end:], lines
+
+
+def _once_each(fixed: Sequence[bytes], slots: Sequence[str]) -> tuple[list[bytes], list[str]]:
+    """The same lines in the same order, but of those that are equal one alone."""
+    lines: dict[tuple[bytes | str, ...], None] = {}
+    line: tuple[bytes | str, ...] = ()
+    for piece, slot in zip(fixed, (*slots, ""), strict=True):
+        *ends, rest = piece.split(b"\r\n")
+        for end in ends:
+            lines[(*line, end + b"\r\n")] = None
+            line = ()
+        line = (*line, rest, slot)
+    lines[line[:-1]] = None
+    left, gaps = [b""], []
+    for part in chain.from_iterable(lines):
+        if isinstance(part, bytes):
+            left[-1] += part
+        else:
+            gaps.append(part)
+            left.append(b"")
+    return left, gaps
 
 
 def _has_long_line(data: bytes) -> bool:

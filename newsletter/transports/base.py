@@ -18,7 +18,6 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import Message
-from newsletter.model.wire import Proven, wire_problem
 from newsletter.waits import Course
 
 _LONGEST_QUOTE = 200  # characters of a reply that are worth showing
@@ -129,9 +128,9 @@ def require_sendable(message: Message) -> None:
         raise PermanentFailure("the recipient is not one plain address", enhanced="5.1.3")
     if message.sender and not _ADDRESS.fullmatch(message.sender):
         raise RelayFailure("the sender is not one plain address", enhanced="5.1.7")
-    problem = "" if isinstance(message.data, Proven) else wire_problem(message.data)
-    if problem:
-        raise RelayFailure(f"the message is not in wire form: {problem}", enhanced="5.6.0", fault=Fault.MESSAGE)
+    if message.wire.problem:
+        told = f"the message is not in wire form: {message.wire.problem}"
+        raise RelayFailure(told, enhanced="5.6.0", fault=Fault.MESSAGE)
 
 
 def quotable(text: str) -> str:

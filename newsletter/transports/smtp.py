@@ -14,7 +14,7 @@ import socket
 import ssl
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -23,7 +23,7 @@ from typing import Literal, NamedTuple
 
 from newsletter.errors import ConfigError, PermanentFailure, RelayFailure, TemporaryFailure, TransportError
 from newsletter.model import Message
-from newsletter.model.wire import has_dots, is_ascii
+from newsletter.model.wire import Wire
 from newsletter.transports.base import Stage, classify, lost, require_sendable
 from newsletter.transports.channel import Channel, SecureChannel
 from newsletter.waits import Apart, Course, run
@@ -437,18 +437,18 @@ def _transact(session: _Session, message: Message) -> Course[None]:
     """One message. Where the relay allows it, what needs no answer first goes out at once (RFC 2920)."""
     times = session.times
     sender, recipient = _path(message.sender), _path(message.recipient)
-    options = _options(session, message.data, f"{sender}{recipient}")
+    options = _options(session, message.wire, f"{sender}{recipient}")
     session.in_transaction = True
     mail = _Step(Stage.MAIL, times.command, 2, f"MAIL FROM:<{sender}>{options}")
     rcpt = _Step(Stage.RCPT, times.command, 2, f"RCPT TO:<{recipient}>")
     if session.in_one_go:
-        last = _Step(Stage.DOT, times.dot, 2, f"BDAT {len(message.data)} LAST")
-        yield from _say(session, mail, rcpt, last, text=message.data)
+        last = _Step(Stage.DOT, times.dot, 2, f"BDAT {len(message.wire)} LAST")
+        yield from _say(session, mail, rcpt, last, text=message.wire.pieces)
         session.in_transaction = False
         return
     yield from _say(session, mail, rcpt, _Step(Stage.DATA, times.data, 3, "DATA"))
     session.enter(Stage.DATA, times.block)
-    yield from session.say(_transparent(message.data), b".\r\n")
+    yield from session.say(*message.wire.transparent(), b".\r\n")
     session.enter(Stage.DOT, times.dot)
     reply = yield from session.reply()
     session.in_transaction = False
@@ -464,7 +464,7 @@ class _Step(NamedTuple):
     command: str
 
 
-def _say(session: _Session, *steps: _Step, text: bytes = b"") -> Course[None]:
+def _say(session: _Session, *steps: _Step, text: Sequence[bytes] = ()) -> Course[None]:
     """Says the steps in groups: all in one where the relay takes that, else each when the last one went well.
 
     `text` follows the last command at once. As soon as it has left, only a refusal is a proof that it was not taken.
@@ -474,7 +474,7 @@ def _say(session: _Session, *steps: _Step, text: bytes = b"") -> Course[None]:
         session.enter(step.stage, step.seconds)
         if place % group == 0:
             commands = "".join([f"{each.command}\r\n" for each in steps[place : place + group]])
-            yield from session.say(commands.encode(), text)
+            yield from session.say(commands.encode(), *text)
             session.in_doubt = bool(text)
             if group > 1 and (yield from session.all_well(_WELL[steps[-1].wanted])):
                 break
@@ -501,11 +501,11 @@ def _hear_out(session: _Session) -> Course[None]:
         session.close()
 
 
-def _options(session: _Session, data: bytes, addresses: str) -> str:
+def _options(session: _Session, wire: Wire, addresses: str) -> str:
     """What MAIL FROM has to ask for. Raises where the relay does not offer it: then nothing has been said yet."""
-    options = f" SIZE={len(data)}" if "size" in session.extensions else ""
-    plain = is_ascii(data)
-    if not ((plain or data.partition(b"\r\n\r\n")[0].isascii()) and addresses.isascii()):
+    options = f" SIZE={len(wire)}" if "size" in session.extensions else ""
+    plain = wire.ascii
+    if not ((plain or bytes(wire).partition(b"\r\n\r\n")[0].isascii()) and addresses.isascii()):
         if "smtputf8" not in session.extensions:
             raise PermanentFailure("the relay does not take addresses beyond ASCII", enhanced="5.6.7")
         options += " SMTPUTF8"
@@ -530,14 +530,6 @@ def _path(address: str) -> str:
     # The codec's older rules turn some domains into another one (ß into ss), which may be somebody else's.
     same = encoded.decode("idna") == unicodedata.normalize("NFC", domain).lower()
     return f"{local}@{encoded.decode()}" if same else address
-
-
-def _transparent(data: bytes) -> bytes:
-    """With one dot more before each line that begins with one (RFC 5321 4.5.2)."""
-    if not has_dots(data):
-        return data
-    doubled = data.replace(b"\r\n.", b"\r\n..")
-    return b"." + doubled if data.startswith(b".") else doubled
 
 
 def _code(line: bytes) -> int:

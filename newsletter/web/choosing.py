@@ -16,7 +16,7 @@ from newsletter.model import USUAL, Preferences, SubscriptionState
 from newsletter.web.desk import Asked, Desk
 from newsletter.web.forms import Form, gathered
 from newsletter.web.offers import Offers
-from newsletter.web.wishes import HOURS, Offer, read_wishes, slower, written, zones
+from newsletter.web.wishes import HOURS, Offer, read_wishes, written, zones
 
 _FILE = "attachment; filename=newsletter-data.json"
 
@@ -101,7 +101,7 @@ class Choosing:
         return self._desk.page(
             "preferences.html",
             HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
-            newsletters=[(each, slower(each)) for each in self._app.newsletters],
+            newsletters=self._app.newsletters,
             person=person.subscriber,
             taken=self._taken(person),
             token=asked.token,

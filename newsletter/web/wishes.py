@@ -10,7 +10,7 @@ from functools import cache
 from typing import TypeVar
 from zoneinfo import available_timezones
 
-from newsletter.model import Audience, Cadence, Edition, Newsletter, Preferences, Topic
+from newsletter.model import Audience, Cadence, Edition, Preferences, Topic
 from newsletter.web.forms import Form
 from newsletter.words import marked
 
@@ -24,7 +24,6 @@ NO_DAY = marked("Please write the day as year, month and day, such as 2026-12-31
 NOT_THEN = marked("Please choose a day after today, and not more than a year away.")
 BOTH = marked("You ticked a topic in both lists. Please choose one of them.")
 
-_SPEED = (Cadence.DAILY, Cadence.WEEKLY, Cadence.MONTHLY)
 _Word = TypeVar("_Word", Cadence, Audience, Edition)
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
@@ -74,11 +73,6 @@ def _zones_by_name() -> dict[str, str]:
 def zone_of(told: str) -> str | None:
     """The IANA name of a time zone as people write it: `Europe/Berlin`, `europe/berlin`, `new york`."""
     return _zones_by_name().get("_".join(told.split()).casefold())
-
-
-def slower(newsletter: Newsletter) -> tuple[Cadence, ...]:
-    """The cadences that are slower than the newsletter's own."""
-    return _SPEED[_SPEED.index(newsletter.cadence) + 1 :]
 
 
 def written(wanted: Preferences, prefix: str, today: date) -> dict[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ from newsletter.deliver import Clerk, Post, Sender
 from newsletter.engine.local import send_all
 from newsletter.engine.procrastinate import Pace, Work, run
 from newsletter.model import Claim, Mailing, Message
+from newsletter.model.wire import Wire
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
@@ -46,7 +47,7 @@ def merge(mailing: Mailing, claim: Claim) -> Message:
         sender="news@example.org",
         recipient=claim.subscriber.address,
         message_id=claim.message_id,
-        data=data.encode(),
+        wire=Wire.of(data.encode()),
     )
 
 

@@ -5,7 +5,7 @@ import quopri
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from newsletter.mail.encode import Slot, quoted_printable, quoted_printable_value, with_slots
+from newsletter.mail.encode import Slot, _physical_lines, quoted_printable, quoted_printable_value, with_slots
 
 LINK = Slot("link")
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r"), max_size=300)
@@ -47,6 +47,12 @@ def test_a_filled_slot_reads_as_if_the_text_had_been_encoded_whole(before: str, 
     filled = b"".join(pieces)
     assert_lines_fit(filled)
     assert decoded(filled) == decoded(quoted_printable([before + value + after + value]))
+
+
+@given(st.text("abcXYZ019:/.", max_size=300))
+@example("x" * 75 + ".y" + "z" * 72 + ".")
+def test_a_value_that_needs_no_encoder_is_what_the_encoder_makes_of_it(value: str) -> None:
+    assert quoted_printable_value(value) == "=\r\n".join(_physical_lines([*value, ""])).encode()
 
 
 def test_what_mail_stores_and_smtp_rewrite_is_never_at_the_start_of_a_line() -> None:

@@ -22,7 +22,7 @@ from newsletter.subscribe import NO_ADDRESS, NO_CONSENT, NO_NEWSLETTER
 from newsletter.templating import Templates
 from newsletter.web.forms import Form
 from newsletter.web.signing_up import CONSENT
-from newsletter.web.wishes import BOTH, HOURS, NO_DAY, NO_ZONE, UNKNOWN, Offer, slower, written, zones
+from newsletter.web.wishes import BOTH, HOURS, NO_DAY, NO_ZONE, UNKNOWN, Offer, written, zones
 
 TODAY = date(2026, 11, 20)
 CHOSEN = Preferences(
@@ -62,9 +62,8 @@ def every_answer(
 
     def preferences(fields: Form, problems: dict[str, str], *, saved: bool) -> str:
         taken = {first.slug: CHOSEN, newsletters[1].slug: Preferences(edition=Edition.COMPACT, send_at=time(7, 30))}
-        several = [(each, slower(each)) for each in newsletters]
         someone = Subscriber(id="1", address="анн@пост.рф")
-        told = form | {"newsletters": several, "person": someone, "taken": taken, "token": "т"}
+        told = form | {"newsletters": newsletters, "person": someone, "taken": taken, "token": "т"}
         return page("preferences", **told, form=fields, problems=problems, saved=saved)
 
     chosen = Form(written(CHOSEN, f"{first.slug}.", TODAY) | {"newsletters": (first.slug,)})

@@ -15,13 +15,14 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.transports.base import Stage, classify, lost, quotable, require_sendable
 
 _MESSAGE = Message(
     sender="digest@example.org",
     recipient="anna@example.com",
     message_id="<1@example.org>",
-    data=b"A: b\r\n\r\nText\r\n",
+    wire=Wire.of(b"A: b\r\n\r\nText\r\n"),
 )
 
 
@@ -127,7 +128,7 @@ def test_what_broke_by_itself_is_the_networks_doing() -> None:
 
 def test_what_we_made_ourselves_is_nobody_elses_doing() -> None:
     with pytest.raises(RelayFailure) as caught:
-        require_sendable(replace(_MESSAGE, data=b"bare\n"))
+        require_sendable(replace(_MESSAGE, wire=Wire.of(b"bare\n")))
     assert caught.value.fault is Fault.MESSAGE
     with pytest.raises(PermanentFailure) as refused:
         require_sendable(replace(_MESSAGE, recipient="nobody"))
@@ -200,8 +201,8 @@ def test_anything_but_one_plain_address_is_refused(address: str) -> None:
 )
 def test_data_that_is_not_in_wire_form_is_our_own_fault(data: bytes, problem: str) -> None:
     with pytest.raises(RelayFailure, match=problem):
-        require_sendable(replace(_MESSAGE, data=data))
+        require_sendable(replace(_MESSAGE, wire=Wire.of(data)))
 
 
 def test_the_longest_line_of_the_standard_may_go_out() -> None:
-    require_sendable(replace(_MESSAGE, data=b"A: b\r\n\r\n" + b"x" * 998 + b"\r\n"))
+    require_sendable(replace(_MESSAGE, wire=Wire.of(b"A: b\r\n\r\n" + b"x" * 998 + b"\r\n")))

@@ -23,6 +23,7 @@ from test_sendmail import make_program
 from newsletter import transports
 from newsletter.errors import PermanentFailure, RelayFailure, StoreError, TemporaryFailure
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.pacing import Pace
 from newsletter.transports.base import Transport
 from newsletter.transports.maildir import Maildir
@@ -34,9 +35,11 @@ _DATA = (
     b"From: digest@example.org\r\nTo: anna@example.com\r\nMessage-ID: <1@example.org>\r\nSubject: Hello\r\n\r\n"
     b"One\r\n.\r\n..two\r\n.\r\n\r\nFrom the start of a line\r\n"
 )
-_ANNA = Message(sender="digest@example.org", recipient="anna@example.com", message_id="<1@example.org>", data=_DATA)
+_ANNA = Message(
+    sender="digest@example.org", recipient="anna@example.com", message_id="<1@example.org>", wire=Wire.of(_DATA)
+)
 _BERT = replace(
-    _ANNA, recipient="bert@example.com", message_id="<2@example.org>", data=_DATA.replace(b"<1@", b"<2@").replace(b"anna", b"bert")
+    _ANNA, recipient="bert@example.com", message_id="<2@example.org>", wire=Wire.of(_DATA.replace(b"<1@", b"<2@").replace(b"anna", b"bert"))
 )  # fmt: skip
 
 
@@ -207,7 +210,7 @@ def test_an_address_beyond_ascii_arrives(rig: _Rig) -> None:
 
 def test_a_large_message_arrives_whole(rig: _Rig) -> None:
     data = _DATA + (b"." * 76 + b"\r\n") * 20_000
-    rig.transport.send(replace(_ANNA, data=data))
+    rig.transport.send(replace(_ANNA, wire=Wire.of(data)))
     assert rig.arrived()[0].data == data
 
 
@@ -221,7 +224,7 @@ def test_a_recipient_that_is_not_one_address_is_refused_for_good(rig: _Rig, reci
 @pytest.mark.parametrize("data", [b"A: b\n\nbare\n", b"A: b\r\n\r\nNUL \0\r\n", b"A: b\r\n\r\nno end"])
 def test_data_that_is_not_in_wire_form_blames_nobody(rig: _Rig, data: bytes) -> None:
     with pytest.raises(RelayFailure):
-        rig.transport.send(replace(_ANNA, data=data))
+        rig.transport.send(replace(_ANNA, wire=Wire.of(data)))
     assert_nothing_but_the_next_arrives(rig)
 
 

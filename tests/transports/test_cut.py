@@ -19,11 +19,12 @@ from test_pipelining import Server, running
 
 from newsletter.errors import AmbiguousFailure, TemporaryFailure
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.transports.smtp import Relay, Smtp, Timeouts
 
 _ANNA = Message(
     sender="news@example.org", recipient="anna@example.com", message_id="<1@example.org>",
-    data=b"Message-ID: <1@example.org>\r\n\r\nOne\r\n..\r\n",
+    wire=Wire.of(b"Message-ID: <1@example.org>\r\n\r\nOne\r\n..\r\n"),
 )  # fmt: skip
 
 

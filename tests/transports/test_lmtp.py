@@ -14,6 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from newsletter.errors import PermanentFailure, TemporaryFailure
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.transports.smtp import Relay, Smtp
 
 
@@ -55,7 +56,10 @@ def serving(store: Store, path: Path) -> Iterator[Smtp]:
 def _message(name: str) -> Message:
     data = f"Message-ID: <{name}@example.org>\r\n\r\nHello.\r\n".encode()
     return Message(
-        sender="news@example.org", recipient=f"{name}@example.org", message_id=f"<{name}@example.org>", data=data
+        sender="news@example.org",
+        recipient=f"{name}@example.org",
+        message_id=f"<{name}@example.org>",
+        wire=Wire.of(data),
     )
 
 

@@ -14,10 +14,13 @@ import pytest
 
 from newsletter.errors import TemporaryFailure
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.transports.maildir import Maildir
 
 _DATA = b"From: digest@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: Hello\r\n\r\nOne\r\n.\r\n..two\r\n"
-_MESSAGE = Message(sender="digest@example.org", recipient="anna@example.com", message_id="<1@example.org>", data=_DATA)
+_MESSAGE = Message(
+    sender="digest@example.org", recipient="anna@example.com", message_id="<1@example.org>", wire=Wire.of(_DATA)
+)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -58,7 +61,7 @@ def test_the_name_says_nothing_of_the_address_and_is_the_same_for_every_attempt(
 def test_a_repeat_takes_the_place_of_the_first(tmp_path: Path) -> None:
     transport = Maildir(tmp_path)
     transport.send(_MESSAGE)
-    transport.send(replace(_MESSAGE, data=_DATA + b"more\r\n"))
+    transport.send(replace(_MESSAGE, wire=Wire.of(_DATA + b"more\r\n")))
     (file,) = _files(tmp_path)
     assert file.read_bytes().endswith(b"more\n")
     transport.send(replace(_MESSAGE, message_id="<2@example.org>"))
@@ -103,10 +106,11 @@ import resource, sys
 from pathlib import Path
 from newsletter.errors import TemporaryFailure
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.transports.maildir import Maildir
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-message = Message(sender="", recipient="anna@example.com", message_id="<1@example.org>", data=b"A: b\\r\\n" * 4096)
+message = Message(sender="", recipient="anna@example.com", message_id="<1@example.org>", wire=Wire.of(b"A: b\\r\\n" * 4096))
 try:
     Maildir(Path(sys.argv[1])).send(message)
 except TemporaryFailure as failure:

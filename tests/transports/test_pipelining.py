@@ -21,6 +21,7 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.transports.smtp import Relay, Smtp, Timeouts
 
 
@@ -129,7 +130,10 @@ def _serving(server: Server, times: Timeouts | None = None) -> Iterator[Smtp]:
 def _message(name: str = "ann", text: str = "Hello.") -> Message:
     data = f"Message-ID: <{name}@example.org>\r\n\r\n{text}\r\n".encode()
     return Message(
-        sender="news@example.org", recipient=f"{name}@example.org", message_id=f"<{name}@example.org>", data=data
+        sender="news@example.org",
+        recipient=f"{name}@example.org",
+        message_id=f"<{name}@example.org>",
+        wire=Wire.of(data),
     )
 
 
@@ -314,7 +318,7 @@ def test_in_one_go_a_relay_that_had_enough_of_a_connection_is_asked_again_on_a_n
 
 
 def test_in_one_go_a_relay_that_reads_no_more_has_taken_nothing() -> None:
-    large = replace(_message(), data=_message().data + b"x" * 70 + b"\r\n" * 10_000_000)
+    large = replace(_message(), wire=Wire.of(_message().data + b"x" * 70 + b"\r\n" * 10_000_000))
     server = Server(chunking=True, deaf=True)
     with _serving(server, Timeouts(message=1.2, quit=0.1)) as smtp:
         with pytest.raises(TemporaryFailure) as caught:

@@ -25,6 +25,7 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.pacing import Circuit, Limit, Pace, WarmUp, rate_at
 from newsletter.store.database import open_database
 from newsletter.store.paces import Paces
@@ -40,7 +41,7 @@ _ANNA = Message(
     sender="digest@example.org",
     recipient="anna@example.com",
     message_id="<1@example.org>",
-    data=b"From: digest@example.org\r\nMessage-ID: <1@example.org>\r\n\r\nText\r\n",
+    wire=Wire.of(b"From: digest@example.org\r\nMessage-ID: <1@example.org>\r\n\r\nText\r\n"),
 )
 _BERT = replace(_ANNA, recipient="bert@example.com", message_id="<2@example.org>")
 
@@ -175,7 +176,7 @@ def test_what_the_first_relay_cannot_have_taken_the_second_gets_once(trouble: Tr
 
 def test_a_cut_in_the_midst_of_a_message_is_no_doubt_while_its_end_has_not_left() -> None:
     with _pair(FaultServer(always=(Trouble(at="text", deed="cut"),)), dot=10) as pair:
-        pair.way.send(replace(_ANNA, data=_ANNA.data + (b"." * 76 + b"\r\n") * 200_000))
+        pair.way.send(replace(_ANNA, wire=Wire.of(_ANNA.data + (b"." * 76 + b"\r\n") * 200_000)))
         assert pair.arrived() == (0, 1)
         pair.clock.now += _MINUTE
         with pytest.raises(AmbiguousFailure):  # so short that the system had taken all of it
@@ -244,7 +245,7 @@ def test_what_we_made_wrong_ourselves_is_shown_to_no_relay() -> None:
     one = _Fake()
     way, _ = _joined([one])
     with pytest.raises(RelayFailure, match="wire form"):
-        way.send(replace(_ANNA, data=b"bare\n"))
+        way.send(replace(_ANNA, wire=Wire.of(b"bare\n")))
     with pytest.raises(PermanentFailure):
         way.send(replace(_ANNA, recipient="nobody"))
     assert one.sent == 0
@@ -279,7 +280,7 @@ def test_through_any_troubles_nobody_gets_a_message_twice_unless_it_was_in_doubt
         for number in range(300):
             message_id = f"<{number}@example.org>"
             data = _ANNA.data.replace(b"<1@example.org>", message_id.encode())
-            message = replace(_ANNA, recipient=f"p{number}@example.com", message_id=message_id, data=data)
+            message = replace(_ANNA, recipient=f"p{number}@example.com", message_id=message_id, wire=Wire.of(data))
             try:
                 pair.way.send(message)
                 told[message_id] = None

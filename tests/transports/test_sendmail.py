@@ -16,6 +16,7 @@ import pytest
 
 from newsletter.errors import AmbiguousFailure, Fault, PermanentFailure, RelayFailure, TemporaryFailure, TransportError
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.transports.sendmail import Sendmail
 
 DATA = b"Message-ID: <1@example.org>\r\n\r\nHello.\r\n.\r\nStill here.\r\n"
@@ -30,7 +31,7 @@ def make_program(folder: Path, body: str) -> Path:
 
 
 def _message(recipient: str = "ann@example.com", sender: str = "news@example.org") -> Message:
-    return Message(sender=sender, recipient=recipient, message_id="<1@example.org>", data=DATA)
+    return Message(sender=sender, recipient=recipient, message_id="<1@example.org>", wire=Wire.of(DATA))
 
 
 @pytest.mark.parametrize("sender", ["news@example.org", ""])
@@ -106,7 +107,7 @@ def test_what_goes_on_in_the_background_holds_nobody_up(tmp_path: Path) -> None:
 
 
 def test_a_program_that_does_not_read_the_message_is_heard_all_the_same(tmp_path: Path) -> None:
-    large = replace(_message(), data=DATA + b"x" * 70 + b"\r\n" * 200_000)
+    large = replace(_message(), wire=Wire.of(DATA + b"x" * 70 + b"\r\n" * 200_000))
     with pytest.raises(TemporaryFailure):
         Sendmail(make_program(tmp_path, f"sys.exit({os.EX_TEMPFAIL})")).send(large)
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from newsletter.errors import (
     TransportError,
 )
 from newsletter.model import Message
+from newsletter.model.wire import Wire
 from newsletter.transports.smtp import Relay, Smtp, Timeouts, _Session
 from newsletter.waits import run
 
@@ -33,7 +34,9 @@ _DATA = (
     b"From: digest@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: Hello\r\n\r\n"
     b".\r\n..two\r\n a trailing blank \r\n=C3=A4=\r\n\r\n.last\r\n"
 )
-_ANNA = Message(sender="digest@example.org", recipient="anna@example.com", message_id="<1@example.org>", data=_DATA)
+_ANNA = Message(
+    sender="digest@example.org", recipient="anna@example.com", message_id="<1@example.org>", wire=Wire.of(_DATA)
+)
 _BERT = replace(_ANNA, recipient="bert@example.com", message_id="<2@example.org>")
 _PASSWORD = "a secret of some length, ä"
 _QUICK = Timeouts(message=2, quit=0.3)
@@ -125,7 +128,7 @@ def test_every_octet_arrives_as_it_was_given() -> None:
 
 def test_the_dots_are_made_transparent_on_the_wire() -> None:
     with FaultServer() as server, _client(server) as smtp:
-        smtp.send(replace(_ANNA, data=b".first: a header of our own\r\n\r\n.\r\n..two\r\nx.\r\n"))
+        smtp.send(replace(_ANNA, wire=Wire.of(b".first: a header of our own\r\n\r\n.\r\n..two\r\nx.\r\n")))
     text = b"..first: a header of our own\r\n\r\n..\r\n...two\r\nx.\r\n.\r\n"
     assert b"DATA\r\n" + text in bytes(server.wire)
     assert server.accepted[0].data == b".first: a header of our own\r\n\r\n.\r\n..two\r\nx.\r\n"
@@ -213,8 +216,8 @@ def test_a_relay_that_takes_ascii_alone_refuses_the_recipient_and_no_other() -> 
 
 
 def test_octets_beyond_ascii_are_announced_or_not_sent() -> None:
-    body = replace(_ANNA, data=_DATA + "ä\r\n".encode())
-    head = replace(_ANNA, data="Subject: ä\r\n\r\n".encode())
+    body = replace(_ANNA, wire=Wire.of(_DATA + "ä\r\n".encode()))
+    head = replace(_ANNA, wire=Wire.of("Subject: ä\r\n\r\n".encode()))
     with FaultServer() as server, _client(server) as smtp:
         smtp.send(body)
         smtp.send(head)
@@ -320,7 +323,7 @@ def test_a_message_cut_off_before_its_end_is_a_temporary_failure() -> None:
     """It must be larger than what the system takes in on our behalf; else nobody knows how far it came."""
     data = b"A: b\r\n\r\n" + (b"x" * 998 + b"\r\n") * 30_000
     with FaultServer(always=(Fault(at="text", deed="cut"),)) as server, _client(server) as smtp:
-        failure = _failure(smtp, replace(_ANNA, data=data))
+        failure = _failure(smtp, replace(_ANNA, wire=Wire.of(data)))
     assert type(failure) is TemporaryFailure
     assert server.accepted == []
 
@@ -461,15 +464,15 @@ def test_a_programming_error_does_not_leave_a_half_open_transaction_behind() -> 
     with FaultServer() as server, _client(server) as smtp:
         smtp.send(_ANNA)
         with pytest.raises(AttributeError):
-            smtp.send(replace(_ANNA, data=_Explosive(_DATA)))
+            smtp.send(replace(_ANNA, wire=_Explosive.of(_DATA)))
         smtp.send(_BERT)
     assert server.connections == 2
 
 
-class _Explosive(bytes):
-    """Data that fails when it is about to be sent."""
+class _Explosive(Wire):
+    """A message that fails when it is about to be sent."""
 
-    def replace(self, *_: object) -> bytes:
+    def transparent(self) -> Sequence[bytes]:
         raise AttributeError
 
 
@@ -497,7 +500,7 @@ def test_a_server_that_stops_reading_ends_by_the_deadline(
     server = FaultServer(always=(Fault(at="text", deed="stall"),), starttls=certificate)
     with server, _client(server, **settings) as smtp:
         began = time.monotonic()
-        assert type(_failure(smtp, replace(_ANNA, data=data))) is TemporaryFailure
+        assert type(_failure(smtp, replace(_ANNA, wire=Wire.of(data)))) is TemporaryFailure
         assert 1.2 < time.monotonic() - began < 4
 
 

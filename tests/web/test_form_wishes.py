@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, time, timedelta
 
 import pytest
-from builders import make_newsletter
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +20,6 @@ from newsletter.web.wishes import (
     UNKNOWN,
     Offer,
     read_wishes,
-    slower,
     written,
     zone_of,
     zones,
@@ -118,15 +116,6 @@ def test_a_zone_may_be_told_by_its_city(told: str, zone: str | None) -> None:
 def test_every_zone_that_is_offered_is_one() -> None:
     assert len(zones()) > 300
     assert [zone for zone in zones() if zone_of(zone) != zone] == []
-
-
-def test_a_newsletter_comes_no_more_often_than_it_is_written() -> None:
-    paces = {cadence: slower(make_newsletter(cadence=cadence)) for cadence in Cadence}
-    assert paces == {
-        Cadence.DAILY: (Cadence.WEEKLY, Cadence.MONTHLY),
-        Cadence.WEEKLY: (Cadence.MONTHLY,),
-        Cadence.MONTHLY: (),
-    }
 
 
 def test_a_topic_that_somebody_chose_stays_to_choose() -> None:
