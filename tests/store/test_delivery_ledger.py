@@ -16,6 +16,7 @@ from store_builders import (
     NOW,
     WEEK,
     add_digest,
+    forgetful,
     key_of,
     make_deliveries,
     make_digest,
@@ -218,8 +219,8 @@ class TestRecheck:
         post(database, make_article(), ["a@example.org", "b@example.org", "c@example.org", "d@example.org"])
         people = Subscribers(database)
         people.unsubscribe("id-of-a", "weekly", NOW)
-        Persons(database).erase("b@example.org", ())
-        people.suppress(key_of("c@example.org"), "bounced", NOW)
+        Persons(database).erase("b@example.org", (), forgetful)
+        people.suppress([key_of("c@example.org")], "bounced", NOW)
         assert _claim(ledger).subscriber.address == "d@example.org"
         assert ledger.claim(_terms("one"), NOW) is None
         assert ledger.counts() == {"weekly": {"sending": 1, "suppressed": 3}}
@@ -259,7 +260,7 @@ class TestReadAhead:
         people = Subscribers(database)
         _claim(ledger)
         people.unsubscribe("id-of-b", "weekly", NOW)
-        people.suppress(key_of("c@example.org"), "bounced", NOW)
+        people.suppress([key_of("c@example.org")], "bounced", NOW)
         assert ledger.claim(_terms("one"), NOW) is None
         assert ledger.counts() == {"weekly": {"sending": 1, "suppressed": 2}}
 
