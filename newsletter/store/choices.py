@@ -1,6 +1,6 @@
 """Forms of a mailing that deliveries take: each is written down once, and deliveries name it by its number.
 
-Which articles of its form a delivery carries stands with the delivery itself: there are as many sets of them as readers.
+Which articles of its form a delivery carries stands with the delivery itself: there are far more sets of them than forms.
 """
 
 from __future__ import annotations
