@@ -182,6 +182,11 @@ def wrapped_errors() -> Iterator[None]:
         raise StoreError(f"database: {reason or type(error).__name__}") from error
 
 
+def database_path(url: str) -> Path | None:
+    """The file of a SQLite database; None for another kind."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> Row[Any] | None:
     """Insert a row unless a unique key stands against it; its primary key, or None where nothing was inserted."""
     key = tuple(table.primary_key.columns)
