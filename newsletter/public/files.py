@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+_FOLDERS = 500  # most hold one file
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
@@ -35,7 +37,7 @@ class Files:
         self.folder, self._root = folder, str(folder)
         self._kept: set[str] = set()
         self._written = self._unchanged = self._removed = 0
-        self._folders: set[str] = set()
+        self._folders: set[str] = set()  # that are there, as far as they are kept in mind
         self.problems: list[str] = []
         self.repaired: list[str] = []
 
@@ -105,6 +107,8 @@ class Files:
         """See to it that a folder is there; whether it is a new one, with nothing in it."""
         if folder in self._folders:
             return False
+        if len(self._folders) >= _FOLDERS:
+            self._folders.clear()
         self._folders.add(folder)
         try:
             os.mkdir(folder)  # noqa: PTH102 - see above

@@ -90,11 +90,10 @@ def _scope(plant: Plant, fingerprint: str, *, everything: bool) -> Scope:
 
 def _lose_nothing(plant: Plant) -> None:
     """Refuse to go on where an entry that was published has nothing any more that it could tell of."""
-    ledger = dict(plant.feeds.ledger(ARTICLES))
-    lost = set(ledger) - plant.listings.existing(tuple(ledger))
+    lost = plant.feeds.orphans(ARTICLES)
     if lost:
         raise IdentityError(
-            f"{ARTICLES}: {len(lost)} published entries, such as {ledger[min(lost)]}, have no article in the database any "
+            f"{ARTICLES}: {len(lost)} published entries, such as {lost[0][1]}, have no article in the database any "
             "more; restore the database from a backup, for readers keep what they know"
         )
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, or_, select, update
 
 from newsletter.model import ArchiveDocument, FeedChange, FeedState, PublishedEntry
 from newsletter.store.database import Database, insert_new
 from newsletter.store.rows import among
+from newsletter.store.schema import article as article_table
 from newsletter.store.schema import feed as table
 from newsletter.store.schema import feed_document, feed_entry, hub_ping, unwritten
+from newsletter.store.schema import notice as notice_table
 
 _WITHDRAWN = "withdrawn"  # in place of a document's name, which is a month
 
@@ -126,6 +128,17 @@ class Feeds:
         with self._database.read() as connection:
             rows = [row for row in connection.execute(wanted) if row.document != _WITHDRAWN]
         return tuple({row.subject: (row.subject, row.entry_id) for row in rows}.values())
+
+    def orphans(self, name: str) -> tuple[tuple[str, str], ...]:
+        """`ledger` of what has neither an article nor a notice any more, by subject."""
+        keys = feed_entry.c
+        told = (article_table.c.id == keys.subject, notice_table.c.id == keys.subject)
+        lost = [~exists().where(each) for each in told]
+        wanted = select(keys.subject, keys.entry_id).where(keys.feed == name, *lost).distinct()
+        standing = or_(keys.document.is_(None), keys.document != _WITHDRAWN)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.where(standing).order_by(keys.subject)).all()
+        return tuple((row.subject, row.entry_id) for row in rows)
 
     def pings(self) -> tuple[str, ...]:
         """Addresses of feeds of which the hub is still to be told."""

@@ -17,7 +17,7 @@ from newsletter.store.schema import article_topic
 from newsletter.store.schema import notice as notice_table
 from newsletter.store.visibility import free, visible
 
-_AT_ONCE = 500
+_AT_ONCE = 100  # of some ten kilobytes each, and as many neighbours of each again
 
 
 class Listings:
@@ -62,14 +62,6 @@ class Listings:
         with self._database.read() as connection:
             rows = connection.execute(select(table).where(among(connection, table.c.id, ids)))
             return {row.id: article_of(row) for row in rows}
-
-    def existing(self, ids: Collection[str]) -> set[str]:
-        """Those of `ids` that are ids of articles or notices."""
-        found: set[str] = set()
-        with self._database.read() as connection:
-            for each in (table, notice_table):
-                found.update(connection.execute(select(each.c.id).where(among(connection, each.c.id, ids))).scalars())
-        return found
 
     def count(self, now: datetime) -> int:
         """How many articles readers may see."""
