@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from email.utils import format_datetime
 from functools import lru_cache
 from html import escape
 
@@ -143,9 +142,14 @@ def _source(origin: Origin) -> bytes:
     return _numbered((element("source", title, _INDENT, attribute("url", url)),)).encode()
 
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 def _date(moment: datetime) -> str:
-    """RFC 822 with a year of four digits, in English whatever the locale."""
-    return format_datetime(moment)
+    """RFC 822 with a year of four digits, in English whatever the locale. Moments are in UTC."""
+    day = f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} {moment.year:04}"
+    return f"{day} {moment.hour:02}:{moment.minute:02}:{moment.second:02} +0000"
 
 
 def _numbered(parts: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import is_
 from urllib.parse import quote
 
 from newsletter.model import Entry
@@ -43,6 +44,15 @@ def address(url: str) -> str:
 
 def repaired(entry: Entry) -> tuple[str, ...]:
     """The names of those fields of an entry that no format carries as they are: see `clean_text`."""
+    whole = (
+        entry.title,
+        entry.summary,
+        entry.content,
+        entry.author,
+        *(category.label for category in entry.categories),
+    )
+    if all(map(is_, map(clean_text, whole), whole)):
+        return ()
     texts = {
         "title": (entry.title,),
         "summary": (entry.summary,),
