@@ -19,7 +19,7 @@ from lxml import etree
 
 from newsletter import __version__
 from newsletter.feeds.relations import FEED_HISTORY, history_mark, relations
-from newsletter.feeds.text import address, clean_text, heading
+from newsletter.feeds.text import address, clean_bytes, clean_text, heading
 from newsletter.feeds.xml import NAMESPACES, attribute, element, facts_elements, join, link_attributes
 from newsletter.model import Category, Entry, Feed, Origin
 
@@ -89,7 +89,7 @@ def fragment(entry: Entry) -> bytes:
         element("link", address(page), _INDENT) if page else "",
         element("description", escape(clean_text(entry.summary) or title, quote=False), _INDENT),
     )
-    content = clean_text(entry.content).replace("]]>", "]]&gt;")
+    content = clean_bytes(entry.content).replace(b"]]>", b"]]&gt;")
     after = (
         element("guid", clean_text(entry.id), _INDENT, ' isPermaLink="false"'),
         *map(_category, entry.categories),
@@ -99,8 +99,9 @@ def fragment(entry: Entry) -> bytes:
         facts_elements(entry.facts, _INDENT) if entry.facts else "",
         _END_OF_ITEM,
     )
-    whole = f"{_numbered(before)}{_INDENT}<content:encoded><![CDATA[{content}]]></content:encoded>\n{_numbered(after)}"
-    return whole.encode()
+    begin = f"{_numbered(before)}{_INDENT}<content:encoded><![CDATA["
+    end = f"]]></content:encoded>\n{_numbered(after)}"
+    return b"".join((begin.encode(), content, end.encode()))
 
 
 def _head(feed: Feed) -> bytes:

@@ -275,7 +275,7 @@ def _begin(connection: Connection) -> None:
     if driver.in_transaction:  # `begin_again` has begun it
         return
     reading = "newsletter_reading" in connection.get_execution_options()
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")  # SQLAlchemy takes longer for it than most questions
 
 
 def _postgresql(url: URL, patience: timedelta) -> Engine:
