@@ -90,9 +90,13 @@ def _message(node: nodes.Expr) -> str | None:
 
 
 def escaped(value: object) -> str:
-    """What `markupsafe.escape` gives, but a plain text, for it will be joined."""
+    """What `markupsafe.escape` gives, to be joined: markup or a plain text."""
     if type(value) is str:
         return _escape(value)
+    if type(value) is Markup:
+        return value
+    if type(value) is int:
+        return str(value)
     if hasattr(value, "__html__"):
         return str(value.__html__())
     return _escape(str(value))

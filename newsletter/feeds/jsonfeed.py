@@ -31,7 +31,8 @@ def placing(feed: Feed) -> Callable[[bytes], bytes]:  # noqa: ARG001 - other for
 def document(feed: Feed, pieces: Iterable[bytes]) -> bytes:
     """The same from pieces that are written already; `feed.entries` is not looked at."""
     head = _bytes(_head(feed)).removesuffix(b"}")
-    return b"".join((head, b',"items":[\n', b",\n".join(pieces), b"\n]}\n"))
+    items = [part for piece in pieces for part in (b",\n", piece)]
+    return b"".join((head, b',"items":[\n', *items[1:], b"\n]}\n"))
 
 
 def fragment(entry: Entry) -> bytes:

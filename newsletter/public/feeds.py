@@ -288,8 +288,10 @@ class FeedRun:
                 for form in FORMATS:
                     self._files.keep(f"{name}/{document.name}.{form.SUFFIX}")
             else:
-                hashes[document.name] = self._write_archive(name, head, document, previous)
-                self._compare(name, document, told, hashes[document.name])
+                made = self._write_archive(name, head, document, previous)
+                self._compare(name, document, told, made)
+                if told != made:
+                    hashes[document.name] = made
             previous = document.name
         if hashes:
             feeds.written(name, hashes)

@@ -122,10 +122,13 @@ class Files:
 def _write(folder: str, path: str, data: bytes) -> None:
     new = f"{folder}/.new-{os.getpid()}-{threading.get_ident()}"
     try:
-        with open(new, "wb", buffering=0) as file:  # noqa: PTH123 - see above
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
             rest = memoryview(data)
             while rest:
-                rest = rest[file.write(rest) :]
+                rest = rest[os.write(file, rest) :]
+        finally:
+            os.close(file)
         os.replace(new, path)  # noqa: PTH105 - see above
     except BaseException:
         with suppress(FileNotFoundError):

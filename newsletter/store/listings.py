@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Integer, Select, and_, bindparam, func, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Integer, and_, bindparam, func, select, tuple_
 
 from newsletter.model import Article, NoticeItem, Status
 from newsletter.store.database import Database
 from newsletter.store.documents import article_of, notice_of
-from newsletter.store.rows import Hot, HotAmong, among
+from newsletter.store.rows import Hot, HotAmong
+from newsletter.store.schema import UtcDateTime, article_topic
 from newsletter.store.schema import article as table
-from newsletter.store.schema import article_topic
 from newsletter.store.schema import notice as notice_table
 from newsletter.store.visibility import free, visible
 
@@ -122,17 +121,17 @@ class Listings:
 
     def notices_about(self, ids: Collection[str], now: datetime) -> tuple[NoticeItem, ...]:
         """The notices about these articles, but for those held back. Oldest first, then by id."""
-        wanted = select(notice_table).join(table, table.c.id == notice_table.c.article_id).where(free(now))
-        return self._notices(wanted, table.c.id, ids)
+        return self._notices(_NOTICES_ABOUT, ids, {"now": now})
 
     def notices(self, ids: Collection[str]) -> tuple[NoticeItem, ...]:
         """The notices with these ids."""
-        return self._notices(select(notice_table), notice_table.c.id, ids)
+        return self._notices(_NOTICES, ids, {})
 
-    def _notices(self, query: Select[Any], column: ColumnElement[Any], ids: Collection[str]) -> tuple[NoticeItem, ...]:
+    def _notices(
+        self, question: HotAmong, ids: Collection[str], given: Mapping[str, datetime]
+    ) -> tuple[NoticeItem, ...]:
         with self._database.read() as connection:
-            ordered = query.where(among(connection, column, ids)).order_by(notice_table.c.published, notice_table.c.id)
-            notices = [notice_of(row) for row in connection.execute(ordered).all()]
+            notices = [notice_of(row) for row in question.all(connection, ids, given)]
             if not notices:
                 return ()
             rows = _ARTICLES.all(connection, {notice.article_id for notice in notices})
@@ -142,6 +141,14 @@ class Listings:
 
 _AFTER = Hot(select(table).where(table.c.id > bindparam("last")).order_by(table.c.id).limit(_AT_ONCE))
 _ARTICLES = HotAmong(select(table), table.c.id)
+_NOTICES = HotAmong(select(notice_table).order_by(notice_table.c.published, notice_table.c.id), notice_table.c.id)
+_NOTICES_ABOUT = HotAmong(
+    select(notice_table)
+    .join(table, table.c.id == notice_table.c.article_id)
+    .where(free(bindparam("now", type_=UtcDateTime())))
+    .order_by(notice_table.c.published, notice_table.c.id),
+    table.c.id,
+)
 _OF_TOPIC = Hot(
     select(article_topic.c.article_id)
     .where(article_topic.c.slug == bindparam("topic"))
