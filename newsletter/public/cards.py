@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from sys import intern
 
 from newsletter.model import Article, Facts, Status, Summary
 
@@ -47,7 +48,7 @@ def card(article: Article) -> Article:
     return Article(
         id=article.id,
         slug=article.slug,
-        source=article.source,
+        source=intern(article.source),
         key=article.key,
         summary=Summary(
             title=article.title,
