@@ -194,7 +194,6 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Articles.save": lambda database: Articles(database).save(make_article(), "hash"),
     "RelatedIndex.put": lambda database: RelatedIndex(database).put(make_article()),
     "RelatedIndex.remove": lambda database: RelatedIndex(database).remove("a"),
-    "RelatedIndex.rebuild": lambda database: RelatedIndex(database).rebuild([]),
     "Duplicates.remember": lambda database: Duplicates(database).remember(
         "seeds", [("b.txt", "hash", make_article().id)]
     ),
