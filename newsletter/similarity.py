@@ -277,11 +277,6 @@ def marks(article: Article) -> frozenset[int]:
     return frozenset((*body_marks(article.summary), *title_marks(article.title), *study_marks(article.facts)))
 
 
-def same_study(one: Facts, other: Facts) -> bool:
-    """Whether a DOI, PMID or source address of one is that of the other, and none contradicts."""
-    return bool(study_keys(one) & study_keys(other)) and not different_study(one, other)
-
-
 def different_study(one: Facts, other: Facts) -> bool:
     """Whether both have a DOI, or both a PMID, and have none of that kind in common."""
     ours, theirs = study_keys(one), study_keys(other)

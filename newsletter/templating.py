@@ -7,7 +7,7 @@ come from the catalogue of one language (docs/translating.md), and are text ther
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,9 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
+from newsletter.compiling import Environment, Sandbox
 from newsletter.errors import TemplateError
 from newsletter.model import Article, DateOrigin, Facts, IssueDate, Precision, Rating, Status
 from newsletter.words import ENGLISH, Words, direction_of, load_words, marked
@@ -48,7 +46,6 @@ _ORIGIN_WORDS = {
     DateOrigin.PUBLISH_AFTER: marked("the day for which it was planned"),
 }
 _PREPRINT_SERVERS = ("arxiv", "biorxiv", "medrxiv", "preprints", "research square", "ssrn")
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _PLACE_OF_JOURNAL = re.compile(r"\s*\([^()]*\)\s*$")
 
 
@@ -170,124 +167,6 @@ _WORDS_FILTERS: tuple[Callable[..., str], ...] = (
 )  # fmt: skip
 
 
-class _Translator(NodeTransformer):
-    """Says our sentences while a template is compiled, so that rendering looks nothing up.
-
-    Plural forms, which hang on a number, and sentences inside of expressions that have something to fill in are left to
-    the functions of `_globals`.
-    """
-
-    def __init__(self, words: Words) -> None:
-        self._words = words
-
-    def generic_visit(self, node: nodes.Node, *args: Any, **kwargs: Any) -> nodes.Node:
-        """What stands side by side becomes one: each sentence in a tag of its own would be passed up alone."""
-        super().generic_visit(node, *args, **kwargs)
-        for name, value in node.iter_fields():
-            if isinstance(value, list):
-                setattr(node, name, list(_joined(value)))
-        return node
-
-    def visit_Output(self, node: nodes.Output) -> nodes.Output:  # noqa: N802 - Jinja's name
-        """A sentence becomes its texts with what is filled in between them; each is escaped as everything else is."""
-        shown: list[nodes.Expr] = []
-        for each in node.nodes:
-            shown += self._parts(each) or [self.visit(each)]
-        node.nodes = shown
-        return node
-
-    def visit_Call(self, node: nodes.Call) -> nodes.Expr:  # noqa: N802 - Jinja's name
-        self.generic_visit(node)
-        parts = self._parts(node)
-        return parts[0] if len(parts) == 1 else node
-
-    def _parts(self, node: nodes.Expr) -> list[nodes.Expr]:
-        """Empty for what is no sentence, or cannot be said yet."""
-        message = _message(node)
-        if message is None or not isinstance(node, nodes.Call):
-            return []
-        filled = {each.key: each.value for each in node.kwargs}
-        texts = _PLACEHOLDER.split(self._words.gettext(message))
-        if not filled.keys() >= set(texts[1::2]) or any("%" in text.replace("%%", "") for text in texts[::2]):
-            return []
-        parts: list[nodes.Expr] = [nodes.Const(texts[0].replace("%%", "%"), lineno=node.lineno)]
-        for name, text in zip(texts[1::2], texts[2::2], strict=True):
-            parts += (self.visit(filled[name]), nodes.Const(text.replace("%%", "%"), lineno=node.lineno))
-        return parts
-
-
-def _joined(each: Iterable[Any]) -> Iterator[Any]:
-    last: Any = None
-    for node in each:
-        if isinstance(last, nodes.Output) and isinstance(node, nodes.Output):
-            last.nodes = [*last.nodes, *node.nodes]
-        else:
-            yield node
-            last = node
-
-
-def _message(node: nodes.Expr) -> str | None:
-    """The sentence that a `{% trans %}` or a `_()` says, if it is one that is known already."""
-    if not isinstance(node, nodes.Call) or not isinstance(node.node, nodes.Name) or node.dyn_kwargs or node.dyn_args:
-        return None
-    constant = node.args[0] if node.node.name in {"_", "gettext"} and len(node.args) == 1 else None
-    return constant.value if isinstance(constant, nodes.Const) and isinstance(constant.value, str) else None
-
-
-def escaped(value: object) -> str:
-    """What `markupsafe.escape` gives, in a third of the time where it is a text: a plain one, for it will be joined."""
-    if type(value) is not str:
-        if hasattr(value, "__html__"):
-            return str(value.__html__())
-        value = str(value)
-    text = value.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;")
-    return text.replace("'", "&#39;").replace('"', "&#34;")
-
-
-class _CodeGenerator(CodeGenerator):
-    """Escapes what a template shows with `escaped`."""
-
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        if frame.eval_ctx.volatile or not frame.eval_ctx.autoescape or finalize.src is not None:
-            super()._output_child_pre(node, frame, finalize)
-        else:
-            self.write("environment.escaped(")
-
-
-class _Environment(jinja2.Environment):
-    """`words` are set before the first template is compiled."""
-
-    words: Words = ENGLISH
-    code_generator_class = _CodeGenerator
-    escaped = staticmethod(escaped)
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """No template has any of its own here, and a plain dictionary is looked through a good deal faster."""
-        return super().make_globals(d) if d else self.globals
-
-    def compile(
-        self,
-        source: Any,
-        name: str | None = None,
-        filename: str | None = None,
-        raw: bool = False,
-        defer_init: bool = False,
-    ) -> Any:
-        """Said in `words` what is a text, and left as it is what is a tree already."""
-        if isinstance(source, str):
-            source = _Translator(self.words).visit(self.parse(source, name, filename))
-        return super().compile(source, name, filename, raw, defer_init)  # type: ignore[call-overload]
-
-
-class _Sandbox(ImmutableSandboxedEnvironment, _Environment):
-    """The sandbox, but quick where there is nothing to ask: a field of a noun is a value, whatever it is called."""
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        if attribute in getattr(type(obj), "__dataclass_fields__", ()):
-            return getattr(obj, attribute)
-        return super().getattr(obj, attribute)
-
-
 class Templates:
     """Renders templates by name. `overrides` is the operator's folder, looked at first, and then all run in a sandbox.
 
@@ -299,8 +178,8 @@ class Templates:
         self._overrides = overrides
         self._languages: dict[str, Templates] = {}
         folders = [folder for folder in (overrides, _shipped_folder()) if folder is not None]
-        made = _Environment if overrides is None else _Sandbox  # which costs a fifth
-        self._environment: _Environment = made(
+        made = Environment if overrides is None else Sandbox  # which costs a fifth
+        self._environment: Environment = made(
             loader=jinja2.FileSystemLoader(folders),
             autoescape=jinja2.select_autoescape(("html", "xml"), default_for_string=True),
             undefined=jinja2.StrictUndefined,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
-from newsletter.templating import escaped
+from newsletter.compiling import escaped
 
 VALUES = st.one_of(
     st.text(),

@@ -13,23 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from newsletter import __version__, subscribe
-from newsletter.app.bounces import Incoming
-from newsletter.app.delivery import Delivery, database_path
-from newsletter.app.readers import Readers
 from newsletter.config import Config, SourceConfig, read_secrets
 from newsletter.digest import arrange
 from newsletter.errors import ClockRefused, HubError, StoreError, TemplateError, UsageError
-from newsletter.feeds.websub import ping
-from newsletter.ingest import IngestReport, Shelf, ingest, refresh
 from newsletter.mail import REQUIRED_TEMPLATES as MAIL_TEMPLATES
-from newsletter.mail.compile import compile_mailing
-from newsletter.mail.merge import Addressee
-from newsletter.mail.note import NoteKind
-from newsletter.mail.preview import Preview, make_preview, make_test, make_test_note, require_listed
-from newsletter.mail.proof import Proof, all_proofs, judge
 from newsletter.model import (
     Article,
     Audience,
@@ -54,12 +44,9 @@ from newsletter.public.files import Files, Written
 from newsletter.public.stores import Plant
 from newsletter.public.update import update
 from newsletter.publish import Draft, Press, Published, Refused, compose_due, publish
-from newsletter.sources.completion import DoubtfulTopics, completion, doubtful, fingerprint
-from newsletter.sources.opening import open_source
 from newsletter.store.articles import Articles
-from newsletter.store.database import Database, open_database
+from newsletter.store.database import Database, database_path, open_database
 from newsletter.store.digests import Digests, RecordedDigest
-from newsletter.store.duplicates import Duplicates
 from newsletter.store.feeds import Feeds
 from newsletter.store.figures import Figures
 from newsletter.store.limits import Limits
@@ -77,6 +64,17 @@ from newsletter.store.topics import Topics
 from newsletter.templating import Templates
 from newsletter.tokens import Tokens
 from newsletter.words import named_languages
+
+if TYPE_CHECKING:
+    from newsletter.app.bounces import Incoming
+    from newsletter.app.delivery import Delivery
+    from newsletter.app.readers import Readers
+    from newsletter.ingest import IngestReport, Shelf
+    from newsletter.mail.merge import Addressee
+    from newsletter.mail.note import NoteKind
+    from newsletter.mail.preview import Preview
+    from newsletter.mail.proof import Proof
+    from newsletter.sources.completion import DoubtfulTopics
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")  # RFC 5646, as far as catalogues are named so
 _CONFIRMS_NOTHING = "a-preview-confirms-nothing"  # stands in the place of a token, and no key made it
@@ -121,7 +119,11 @@ class Status:
 
 
 class App:
-    """The verbs, joined to one configuration. Every method that needs the time gets it as `now`."""
+    """The verbs, joined to one configuration. Every method that needs the time gets it as `now`.
+
+    What only some verbs need is loaded by them: parsers, mail, cryptography and networks take as much memory as
+    publishing itself, and half a second to load.
+    """
 
     def __init__(self, config: Config, database: Database, tokens: Tokens) -> None:
         self.config = config
@@ -139,29 +141,47 @@ class App:
         self.search = Search(database)
         self.figures = Figures(database)
         self.limits = Limits(database, tokens.allowance_key)
-        self.incoming = Incoming(config, database, tokens)
-        self.delivery = Delivery(
-            config=config,
-            site=self.site,
-            newsletters=self.newsletters,
-            tokens=tokens,
-            database=database,
-        )
-        self.readers = Readers(
-            config=config,
-            site=self.site,
-            newsletters=self.newsletters,
-            tokens=tokens,
-            database=database,
-            templates=self.templates,
-            delivery=self.delivery,
-        )
         self._ticks = Ticks(database)
         self._runs = SourceRuns(database)
         self._feeds = Feeds(database)
 
     def close(self) -> None:
         self._database.close()
+
+    @cached_property
+    def incoming(self) -> Incoming:
+        """Mail that comes back."""
+        from newsletter.app.bounces import Incoming  # noqa: PLC0415 - see the class
+
+        return Incoming(self.config, self._database, self.tokens)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        """Deliveries. Raises ConfigError where the keys that sign cannot be used."""
+        from newsletter.app.delivery import Delivery  # noqa: PLC0415 - see the class
+
+        return Delivery(
+            config=self.config,
+            site=self.site,
+            newsletters=self.newsletters,
+            tokens=self.tokens,
+            database=self._database,
+        )
+
+    @cached_property
+    def readers(self) -> Readers:
+        """What readers ask for. Raises ConfigError as `delivery` does."""
+        from newsletter.app.readers import Readers  # noqa: PLC0415 - see the class
+
+        return Readers(
+            config=self.config,
+            site=self.site,
+            newsletters=self.newsletters,
+            tokens=self.tokens,
+            database=self._database,
+            templates=self.templates,
+            delivery=self.delivery,
+        )
 
     # -- ingest -------------------------------------------------------------------------------------------------------
 
@@ -173,6 +193,10 @@ class App:
         `told` is called after each document. `stream` names one source and the bytes to read in place of its own;
         then it alone is taken in. Raises UsageError where there is no source of that name.
         """
+        from newsletter.ingest import ingest  # noqa: PLC0415 - see the class
+        from newsletter.sources.completion import fingerprint  # noqa: PLC0415 - see the class
+        from newsletter.sources.opening import open_source  # noqa: PLC0415 - see the class
+
         self._related.catch_up()
         complete = fingerprint(self.config.paths.studies, self.config.paths.topics)  # before the files are read
         shelf, asked = self._shelf(), self._runs.last()
@@ -191,6 +215,8 @@ class App:
 
     def _complete_again(self, shelf: Shelf, complete: str, now: datetime) -> None:
         """Complete what was taken in by other files of studies and topics than those of now, whose fingerprint is told."""
+        from newsletter.ingest import refresh  # noqa: PLC0415 - see the class
+
         progress = Progress(self._database)
         last = progress.get(_COMPLETION)
         if complete == ("" if last is None else last.fingerprint):
@@ -209,6 +235,10 @@ class App:
         return named
 
     def _shelf(self) -> Shelf:
+        from newsletter.ingest import Shelf  # noqa: PLC0415 - see the class
+        from newsletter.sources.completion import completion  # noqa: PLC0415 - see the class
+        from newsletter.store.duplicates import Duplicates  # noqa: PLC0415 - see the class
+
         return Shelf(
             articles=self._articles,
             quarantine=self._quarantine,
@@ -224,6 +254,8 @@ class App:
 
     def doubtful_topics(self) -> tuple[DoubtfulTopics, ...]:
         """Articles whose glued topics could not be told apart with confidence, with other readings."""
+        from newsletter.sources.completion import doubtful  # noqa: PLC0415 - see the class
+
         shelf, known = self._shelf(), self._articles.known_topics()
         doubts = (doubtful(article, known, shelf.complete) for article, _ in self._articles.everything())
         return tuple(doubt for doubt in doubts if doubt is not None)
@@ -304,6 +336,9 @@ class App:
 
     def _compile_judged(self, digest: Digest, audiences: Collection[Audience], language: str | None) -> Mailing:
         """Raises MailError for a digest that fails a hard rule of the gate, besides what compiling raises."""
+        from newsletter.mail.compile import compile_mailing  # noqa: PLC0415 - see the class
+        from newsletter.mail.proof import judge  # noqa: PLC0415 - see the class
+
         templates = self.templates if language is None else self.templates.for_language(language)
         told = sorted(audiences)
         mailing = compile_mailing(digest, self.site, templates, editions=Edition, audiences=told)
@@ -360,6 +395,8 @@ class App:
         waiting = self._feeds.pings()
         if self.config.feeds.hub is None or not waiting:
             return None
+        from newsletter.feeds.websub import ping  # noqa: PLC0415 - see the class
+
         try:
             self._feeds.pinged(ping(self.config.feeds.hub, waiting))
         except HubError as error:
@@ -390,6 +427,8 @@ class App:
         """One digest in every edition and for every audience, and the notes, as a made-up reader gets them: the named
         period's digest, else the newest there is. All is dated by it, so that it is the same whenever it is looked at.
         """
+        from newsletter.mail.preview import make_preview  # noqa: PLC0415 - see the class
+
         digest = self._digest_for_preview(self._newsletter(slug), period, now)
         reader = Subscriber(id="preview", address="reader@example.org", name="A Reader")
         addressee = self._outsider(slug, digest.planned.period, reader, digest.planned.due_at)
@@ -402,6 +441,9 @@ class App:
 
         Raises UsageError for an address that is not listed, and a TransportError where it does not leave.
         """
+        from newsletter.mail.note import NoteKind  # noqa: PLC0415 - see the class
+        from newsletter.mail.preview import make_test, make_test_note, require_listed  # noqa: PLC0415 - see the class
+
         newsletter = self._newsletter(slug)
         require_listed(address, self.config.mail.test_recipients)
         reader = Subscriber(id=f"test-{secrets.token_hex(16)}", address=address)  # nobody's, and another each time
@@ -420,6 +462,8 @@ class App:
 
     def _outsider(self, newsletter: str, period: str, reader: Subscriber, date: datetime) -> Addressee:
         """Somebody who is no subscriber: the links are well made and belong to no subscription."""
+        from newsletter.mail.merge import Addressee  # noqa: PLC0415 - see the class
+
         return Addressee(
             subscriber=reader,
             message_id=self._message_ids(newsletter, period)(reader.id),
@@ -431,6 +475,8 @@ class App:
 
     def proofs(self, slug: str, period: str | None, now: datetime) -> tuple[tuple[Proof, ...], tuple[str, ...]]:
         """All that `preview` shows, for the gate; and why there is nothing for an audience, where that is so."""
+        from newsletter.mail.proof import all_proofs  # noqa: PLC0415 - see the class
+
         digest = self._digest_for_preview(self._newsletter(slug), period, now)
         return all_proofs(digest, self.site, self.templates, self._proof_reader(digest))
 

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, time
 from functools import cached_property, lru_cache
-from pathlib import Path
 from threading import Event
 
 from newsletter.app.transports import Transports
@@ -35,7 +34,7 @@ from newsletter.model import (
 )
 from newsletter.pacing import Limit, Window, opens
 from newsletter.store.control import Control, DeliveryRecord
-from newsletter.store.database import Database
+from newsletter.store.database import Database, database_path
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
 from newsletter.store.generation import Generation
@@ -293,8 +292,3 @@ def _window(start: time, end: time) -> Window:
 def _open_signer(config: Config) -> Signer | None:
     dkim = config.delivery.dkim
     return None if dkim is None else Signer(config.signing_domain, load_keys(dkim.files()))
-
-
-def database_path(url: str) -> Path | None:
-    """The file of a SQLite database; None for another kind."""
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None

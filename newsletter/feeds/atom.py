@@ -17,8 +17,17 @@ from lxml import etree
 
 from newsletter import __version__
 from newsletter.feeds.relations import FEED_HISTORY, history_mark, home_link, relations
-from newsletter.feeds.text import clean_text, heading
-from newsletter.feeds.xml import NAMESPACES, attribute, element, facts_elements, join, link_attributes, link_element
+from newsletter.feeds.text import clean_bytes, clean_text, heading
+from newsletter.feeds.xml import (
+    NAMESPACES,
+    attribute,
+    element,
+    facts_elements,
+    join,
+    link_attributes,
+    link_element,
+    text_element,
+)
 from newsletter.model import Category, Entry, Feed, Link, Origin, Tombstone
 
 SUFFIX = "atom"
@@ -69,13 +78,15 @@ def document(feed: Feed, pieces: Iterable[bytes]) -> bytes:
 def fragment(entry: Entry) -> bytes:
     """One `atom:entry`."""
     author = clean_text(entry.author)
-    parts = (
+    before = (
         _START_OF_ENTRY,
         element("id", clean_text(entry.id), _INDENT),
         element("title", heading(entry.title, entry.id), _INDENT),
         element("updated", entry.updated.isoformat(), _INDENT),
         f"    <author>\n{element('name', author, _INDENT + '  ')}    </author>\n" if author else "",
-        element("content", clean_text(entry.content), _INDENT, ' type="html"'),
+    )
+    content = text_element("content", clean_bytes(entry.content), _INDENT, ' type="html"')
+    after = (
         element("summary", clean_text(entry.summary), _INDENT),
         *map(_category, entry.categories),
         element("published", entry.published.isoformat(), _INDENT),
@@ -83,7 +94,7 @@ def fragment(entry: Entry) -> bytes:
         facts_elements(entry.facts, _INDENT) if entry.facts else "",
         _END_OF_ENTRY,
     )
-    return "".join(parts).encode()
+    return b"".join(("".join(before).encode(), content, "".join(after).encode()))
 
 
 def _head(feed: Feed) -> bytes:

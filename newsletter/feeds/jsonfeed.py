@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from newsletter.feeds.relations import OWN, history_mark
-from newsletter.feeds.text import address, clean_text, heading
+from newsletter.feeds.text import address, clean_bytes, clean_text, heading
 from newsletter.model import Entry, EntryFacts, Feed, Precision, Rating
 
 SUFFIX = "json"
@@ -31,29 +31,29 @@ def placing(feed: Feed) -> Callable[[bytes], bytes]:  # noqa: ARG001 - other for
 def document(feed: Feed, pieces: Iterable[bytes]) -> bytes:
     """The same from pieces that are written already; `feed.entries` is not looked at."""
     head = _bytes(_head(feed)).removesuffix(b"}")
-    return b"".join((head, b',"items":[\n', b",\n".join(pieces), b"\n]}\n"))
+    items = [part for piece in pieces for part in (b",\n", piece)]
+    return b"".join((head, b',"items":[\n', *items[1:], b"\n]}\n"))
 
 
 def fragment(entry: Entry) -> bytes:
     """One item, as it stands in any document."""
     links = {link.rel: address(link.href) for link in reversed(entry.links)}
-    return _bytes(
-        _given(
-            {
-                "id": clean_text(entry.id),
-                "url": links.get("alternate"),
-                "external_url": links.get("via"),
-                "title": heading(entry.title, entry.id),
-                "content_html": clean_text(entry.content),
-                "summary": clean_text(entry.summary),
-                "date_published": entry.published.isoformat(),
-                "date_modified": entry.updated.isoformat(),
-                "authors": _authors(entry.author),
-                "tags": [clean_text(category.label or category.term) for category in entry.categories],
-                "_newsletter": _facts(entry.facts) if entry.facts else None,
-            }
-        )
-    )
+    before = {
+        "id": clean_text(entry.id),
+        "url": links.get("alternate"),
+        "external_url": links.get("via"),
+        "title": heading(entry.title, entry.id),
+    }
+    after = {
+        "summary": clean_text(entry.summary),
+        "date_published": entry.published.isoformat(),
+        "date_modified": entry.updated.isoformat(),
+        "authors": _authors(entry.author),
+        "tags": [clean_text(category.label or category.term) for category in entry.categories],
+        "_newsletter": _facts(entry.facts) if entry.facts else None,
+    }
+    first, last = _bytes(_given(before)).removesuffix(b"}"), _bytes(_given(after)).removeprefix(b"{")
+    return b"".join((first, b',"content_html":', _string(clean_bytes(entry.content)), b",", last))
 
 
 def _head(feed: Feed) -> dict[str, Any]:
@@ -121,10 +121,13 @@ def _address_of(where: str | None) -> str | None:
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
     """Without the fields of which nothing is known; a feed without them is valid, one with null in them is not."""
-    return {name: value for name, value in fields.items() if value or name in _REQUIRED}
+    return {name: value for name, value in fields.items() if value}
 
 
-_REQUIRED = frozenset({"content_html"})
+def _string(clean: bytes) -> bytes:
+    """A long text as JSON writes it (RFC 8259 7), sooner than `json` does: see `clean_text` for what is not in it."""
+    quoted = clean.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return b'"%b"' % quoted.replace(b"\n", b"\\n").replace(b"\r", b"\\r").replace(b"\t", b"\\t")
 
 
 def _bytes(value: dict[str, Any]) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from email.utils import format_datetime
 from functools import lru_cache
 from html import escape
 
@@ -20,7 +19,7 @@ from lxml import etree
 
 from newsletter import __version__
 from newsletter.feeds.relations import FEED_HISTORY, history_mark, relations
-from newsletter.feeds.text import address, clean_text, heading
+from newsletter.feeds.text import address, clean_bytes, clean_text, heading
 from newsletter.feeds.xml import NAMESPACES, attribute, element, facts_elements, join, link_attributes
 from newsletter.model import Category, Entry, Feed, Origin
 
@@ -90,7 +89,7 @@ def fragment(entry: Entry) -> bytes:
         element("link", address(page), _INDENT) if page else "",
         element("description", escape(clean_text(entry.summary) or title, quote=False), _INDENT),
     )
-    content = clean_text(entry.content).replace("]]>", "]]&gt;")
+    content = clean_bytes(entry.content).replace(b"]]>", b"]]&gt;")
     after = (
         element("guid", clean_text(entry.id), _INDENT, ' isPermaLink="false"'),
         *map(_category, entry.categories),
@@ -100,8 +99,9 @@ def fragment(entry: Entry) -> bytes:
         facts_elements(entry.facts, _INDENT) if entry.facts else "",
         _END_OF_ITEM,
     )
-    whole = f"{_numbered(before)}{_INDENT}<content:encoded><![CDATA[{content}]]></content:encoded>\n{_numbered(after)}"
-    return whole.encode()
+    begin = f"{_numbered(before)}{_INDENT}<content:encoded><![CDATA["
+    end = f"]]></content:encoded>\n{_numbered(after)}"
+    return b"".join((begin.encode(), content, end.encode()))
 
 
 def _head(feed: Feed) -> bytes:
@@ -143,9 +143,14 @@ def _source(origin: Origin) -> bytes:
     return _numbered((element("source", title, _INDENT, attribute("url", url)),)).encode()
 
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 def _date(moment: datetime) -> str:
-    """RFC 822 with a year of four digits, in English whatever the locale."""
-    return format_datetime(moment)
+    """RFC 822 with a year of four digits, in English whatever the locale. Moments are in UTC."""
+    day = f"{_DAYS[moment.weekday()]}, {moment.day:02} {_MONTHS[moment.month - 1]} {moment.year:04}"
+    return f"{day} {moment.hour:02}:{moment.minute:02}:{moment.second:02} +0000"
 
 
 def _numbered(parts: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import is_
 from urllib.parse import quote
 
 from newsletter.model import Entry
@@ -36,6 +37,12 @@ def clean_text(text: str) -> str:
 
 
 @lru_cache(maxsize=_REMEMBERED)
+def clean_bytes(text: str) -> bytes:
+    """`clean_text` in UTF-8: what is long is looked through sooner, and encoded once for all formats."""
+    return clean_text(text).encode()
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def address(url: str) -> str:
     """`url` with everything percent-encoded that may not stand in one (RFC 3986 2); what is encoded already stays."""
     return quote(clean_text(url), safe="!#$%&'()*+,/:;=?@[]~")
@@ -43,6 +50,15 @@ def address(url: str) -> str:
 
 def repaired(entry: Entry) -> tuple[str, ...]:
     """The names of those fields of an entry that no format carries as they are: see `clean_text`."""
+    whole = (
+        entry.title,
+        entry.summary,
+        entry.content,
+        entry.author,
+        *(category.label for category in entry.categories),
+    )
+    if all(map(is_, map(clean_text, whole), whole)):
+        return ()
     texts = {
         "title": (entry.title,),
         "summary": (entry.summary,),

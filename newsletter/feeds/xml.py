@@ -32,6 +32,14 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
+def text_element(name: str, text: bytes, indent: str, attributes: str = "") -> bytes:
+    """`element` for a long text, in UTF-8."""
+    if not text:
+        return element(name, "", indent, attributes).encode()
+    quoted = text.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;").replace(b"\r", b"&#13;")
+    return b"".join((f"{indent}<{name}{attributes}>".encode(), quoted, f"</{name}>\n".encode()))
+
+
 def attribute(name: str, value: str) -> str:
     """One attribute with a space before it. White space is named, for parsers make blanks of it (XML 1.0, 3.3.3)."""
     quoted = escaped(value).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+_NO_TIME = timedelta(0)
 
 
 def require_aware(owner: object, **moments: datetime | None) -> None:
     for name, moment in moments.items():
-        if moment is not None and moment.utcoffset() != timedelta(0):
+        if moment is not None and moment.tzinfo is not UTC and moment.utcoffset() != _NO_TIME:
             raise ValueError(f"{type(owner).__name__}.{name}: an aware datetime in UTC is required, not {moment!r}")
 
 

@@ -28,13 +28,13 @@ class Month:
         return f"{self.year:04}-{self.month:02}"
 
 
-def archive_page(months: Sequence[Month], site: Site, templates: Templates) -> str:
+def archive_page(months: Sequence[Month], site: Site, templates: Templates) -> bytes:
     """The page at `archive/`: every month with the number of its summaries, in the order given (the newest first)."""
     years = [(year, list(some)) for year, some in groupby(months, key=lambda month: month.year)]
     return render(templates, "web/archive.html", site=site, path="archive/", years=years)
 
 
-def month_page(month: Month, articles: Sequence[Article], pager: Pager, site: Site, templates: Templates) -> str:
+def month_page(month: Month, articles: Sequence[Article], pager: Pager, site: Site, templates: Templates) -> bytes:
     """The page at `pager.path`: the `articles` of one page of the month, in the order given (the newest first)."""
     name = templates.words.month(month.year, month.month)
     return render(

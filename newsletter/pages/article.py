@@ -17,7 +17,7 @@ _TAKEN_BACK = frozenset({Status.RETRACTED, Status.WITHDRAWN})
 
 def article_page(
     article: Article, site: Site, templates: Templates, related: Sequence[Article], topics: Sequence[Topic] = ()
-) -> str:
+) -> bytes:
     """The whole page. `related` are the articles for "You may also like", the nearest first; those that were retracted
     or withdrawn are left out. `topics` are those of the article's topics that have a page.
     """

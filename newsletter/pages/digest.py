@@ -8,7 +8,7 @@ from newsletter.pages.linked_data import digest_data
 from newsletter.templating import Templates
 
 
-def digest_page(newsletter: Newsletter, digest: Digest, site: Site, templates: Templates) -> str:
+def digest_page(newsletter: Newsletter, digest: Digest, site: Site, templates: Templates) -> bytes:
     """The whole page: the digest's articles, in the order of reading."""
     path = f"digests/{newsletter.slug}/{digest.planned.period}/"
     days = templates.words.days(digest.first_day, digest.last_day)

@@ -11,6 +11,6 @@ from newsletter.templating import Templates
 
 def feeds_page(
     newsletters: Sequence[Newsletter], site: Site, templates: Templates, topics: Sequence[Topic] = ()
-) -> str:
+) -> bytes:
     """The page at `feeds/`: what a feed is, in plain words, and every feed in each of its formats."""
     return render(templates, "web/feeds.html", site=site, path="feeds/", newsletters=newsletters, topics=topics)

@@ -19,7 +19,7 @@ def front_page(
     site: Site,
     templates: Templates,
     topics: Sequence[Topic] = (),
-) -> str:
+) -> bytes:
     """The newsletters, each with its newest digest if it has one, `recent` articles in the order given, and the topics
     with the most summaries out of `topics`.
     """

@@ -7,6 +7,6 @@ from newsletter.pages.document import render
 from newsletter.templating import Templates
 
 
-def privacy_page(site: Site, templates: Templates) -> str:
+def privacy_page(site: Site, templates: Templates) -> bytes:
     """The page at `privacy/`: what is kept of whom, for how long, and what a person can do about it."""
     return render(templates, "web/privacy.html", site=site, path="privacy/")

@@ -12,12 +12,12 @@ from newsletter.pages.paging import Pager
 from newsletter.templating import Templates
 
 
-def topics_page(topics: Sequence[Topic], site: Site, templates: Templates) -> str:
+def topics_page(topics: Sequence[Topic], site: Site, templates: Templates) -> bytes:
     """The page at `topics/`: every open topic with the number of its summaries, in the order given."""
     return render(templates, "web/topics.html", site=site, path="topics/", topics=topics)
 
 
-def topic_page(topic: Topic, articles: Sequence[Article], pager: Pager, site: Site, templates: Templates) -> str:
+def topic_page(topic: Topic, articles: Sequence[Article], pager: Pager, site: Site, templates: Templates) -> bytes:
     """The page at `pager.path`: the `articles` of one page of the topic, in the order given (the newest first)."""
     return render(
         templates,

@@ -1,14 +1,15 @@
-"""Articles as lists need them: title, takeaway, dates, topics and status, without their sections."""
+"""Articles as lists need them: title, takeaway, dates and status, without their sections."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
+from sys import intern
 
-from newsletter.model import Article, Facts, Status
+from newsletter.model import Article, Facts, Status, Summary
 
-_KEPT = 20_000  # of a kilobyte or two each
+_KEPT = 20_000  # of less than a kilobyte each
 
 _IN_NO_LIST = frozenset({Status.RETRACTED, Status.WITHDRAWN})
 
@@ -43,10 +44,33 @@ class Cards:
 
 def card(article: Article) -> Article:
     """The article without what only its own page shows."""
-    summary = replace(article.summary, what_they_found=(), who_should_care=(), considerations=())
     told = article.facts
-    facts = Facts(status=told.status, publish_after=told.publish_after, notice=told.notice)
-    return replace(article, summary=summary, facts=facts, related=(), topics_raw=None)
+    return Article(
+        id=article.id,
+        slug=article.slug,
+        source=intern(article.source),
+        key=article.key,
+        summary=Summary(
+            title=article.title,
+            key_takeaway=article.summary.key_takeaway,
+            what_they_found=(),
+            who_should_care=(),
+            considerations=(),
+        ),
+        facts=_facts(told.status, told.publish_after, told.notice),
+        published=article.published,
+        published_precision=article.published_precision,
+        date_origin=article.date_origin,
+        first_seen=article.first_seen,
+        updated=article.updated,
+        back_catalogue=article.back_catalogue,
+    )
+
+
+@lru_cache(maxsize=64)
+def _facts(status: Status, publish_after: datetime | None, notice: str) -> Facts:
+    """Nearly all articles have the same, and share it."""
+    return Facts(status=status, publish_after=publish_after, notice=notice)
 
 
 def visible(article: Article, now: datetime) -> bool:

@@ -51,6 +51,7 @@ from newsletter.topics import topic_slug
 
 ARTICLES, NOTICES = "feeds/articles", "feeds/notices"
 _TOMBSTONES = 50
+_AT_ONCE = 500
 _NOTHING: Mapping[int, Mapping[str, bytes]] = {}
 
 
@@ -206,18 +207,12 @@ class FeedRun:
         feeds = self._plant.feeds
         state = feeds.state(name)
         arrivals = sorted(gathered.arrivals, key=lambda each: (each.published, each.entry_id))
-        known = feeds.known(name, [each.subject for each in arrivals])
-        for each in arrivals:
-            if each.subject in known and known[each.subject].entry_id != each.entry_id:
-                raise IdentityError(
-                    f"{name}: the id of {each.subject} was {known[each.subject].entry_id} and would become {each.entry_id}; "
-                    "set site.tag_authority and site.tag_date in config.toml back to what they were"
-                )
+        known = self._known(name, arrivals)
         gone = [record for record in state.tail if record.subject in gathered.taken_back]
         update = publish_entries(
             [record for record in state.tail if record not in gone],
             arrivals,
-            known={subject: told.updated for subject, told in known.items()},
+            known=known,
             position=state.position,
             last=state.last,
         )
@@ -236,6 +231,21 @@ class FeedRun:
             self._write_archives(name, head, only_new=True)
         self._write_live(name, head, update.tail, last)
 
+    def _known(self, name: str, arrivals: Sequence[Arrival]) -> dict[str, datetime]:
+        """When those of `arrivals` that were published before were updated. Raises IdentityError."""
+        known: dict[str, datetime] = {}
+        for start in range(0, len(arrivals), _AT_ONCE):
+            some = arrivals[start : start + _AT_ONCE]
+            told = self._plant.feeds.known(name, [each.subject for each in some])
+            for each in some:
+                if each.subject in told and told[each.subject].entry_id != each.entry_id:
+                    raise IdentityError(
+                        f"{name}: the id of {each.subject} was {told[each.subject].entry_id} and would become "
+                        f"{each.entry_id}; set site.tag_authority and site.tag_date in config.toml back to what they were"
+                    )
+            known |= {subject: one.updated for subject, one in told.items()}
+        return known
+
     def _addresses(self, name: str) -> tuple[str, ...]:
         return tuple(f"{self._plant.site.url(name)}.{form.SUFFIX}" for form in FORMATS)
 
@@ -252,7 +262,7 @@ class FeedRun:
         for form, data, pieces in self._documents(feed, tail, {} if self._everything else self._kept.pieces(name)):
             self._files.put(f"{name}.{form.SUFFIX}", data)
             told[form.SUFFIX] = laid(data, pieces)
-        self._kept.remember(name, told)
+        self._kept.remember(name, told, self._now)
 
     def _tombstones(self, name: str) -> tuple[Tombstone, ...]:
         taken = [
@@ -278,8 +288,10 @@ class FeedRun:
                 for form in FORMATS:
                     self._files.keep(f"{name}/{document.name}.{form.SUFFIX}")
             else:
-                hashes[document.name] = self._write_archive(name, head, document, previous)
-                self._compare(name, document, told, hashes[document.name])
+                made = self._write_archive(name, head, document, previous)
+                self._compare(name, document, told, made)
+                if told != made:
+                    hashes[document.name] = made
             previous = document.name
         if hashes:
             feeds.written(name, hashes)

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+_FOLDERS = 500  # most hold one file
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
@@ -35,7 +37,7 @@ class Files:
         self.folder, self._root = folder, str(folder)
         self._kept: set[str] = set()
         self._written = self._unchanged = self._removed = 0
-        self._folders: set[str] = set()
+        self._folders: set[str] = set()  # that are there, as far as they are kept in mind
         self.problems: list[str] = []
         self.repaired: list[str] = []
 
@@ -105,6 +107,8 @@ class Files:
         """See to it that a folder is there; whether it is a new one, with nothing in it."""
         if folder in self._folders:
             return False
+        if len(self._folders) >= _FOLDERS:
+            self._folders.clear()
         self._folders.add(folder)
         try:
             os.mkdir(folder)  # noqa: PTH102 - see above
@@ -118,10 +122,13 @@ class Files:
 def _write(folder: str, path: str, data: bytes) -> None:
     new = f"{folder}/.new-{os.getpid()}-{threading.get_ident()}"
     try:
-        with open(new, "wb", buffering=0) as file:  # noqa: PTH123 - see above
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
             rest = memoryview(data)
             while rest:
-                rest = rest[file.write(rest) :]
+                rest = rest[os.write(file, rest) :]
+        finally:
+            os.close(file)
         os.replace(new, path)  # noqa: PTH105 - see above
     except BaseException:
         with suppress(FileNotFoundError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from array import array
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -26,7 +27,8 @@ class Fragments:
         self._file = tempfile.TemporaryFile(prefix="newsletter-", buffering=0)  # noqa: SIM115 - closed by __exit__
         self._written = 0
         self._new = bytearray()  # what stands behind that
-        self._places: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {}
+        self._numbers: dict[str, dict[str, int]] = {}  # by kind and subject: which entry it is
+        self._ends = array("q", [0])  # of every piece, one behind the other
 
     def __enter__(self) -> Self:
         return self
@@ -36,28 +38,30 @@ class Fragments:
 
     def put(self, kind: str, subject: str, entry: Entry) -> int:
         """Write an entry in every format; the size of the largest form, with what a feed may add to it."""
-        places = []
-        for each in self._formats:
-            data = each.fragment(entry)
-            places.append((self._written + len(self._new), len(data)))
+        self._numbers.setdefault(kind, {})[subject] = len(self._ends) // len(self._formats)
+        pieces = [each.fragment(entry) for each in self._formats]
+        for data in pieces:
             self._new += data
-        self._places[kind, subject] = tuple(places)
+            self._ends.append(self._ends[-1] + len(data))
         if len(self._new) >= _AT_ONCE:
             self._write()
-        return max(length for _, length in places) + _SOURCE
+        return max(map(len, pieces)) + _SOURCE
 
     def __contains__(self, piece: tuple[str, str]) -> bool:
-        return piece in self._places
+        kind, subject = piece
+        return subject in self._numbers.get(kind, {})
 
     def get(self, form: Format, piece: tuple[str, str]) -> bytes | None:
         """A piece in one format; None for one that was not put."""
-        places = self._places.get(piece)
-        if places is None:
+        kind, subject = piece
+        number = self._numbers.get(kind, {}).get(subject)
+        if number is None:
             return None
-        start, length = places[self._formats.index(form)]
+        place = number * len(self._formats) + self._formats.index(form)
+        start, end = self._ends[place], self._ends[place + 1]
         if start >= self._written:
-            return bytes(self._new[start - self._written : start - self._written + length])
-        return os.pread(self._file.fileno(), length, start)
+            return bytes(self._new[start - self._written : end - self._written])
+        return os.pread(self._file.fileno(), end - start, start)
 
     def _write(self) -> None:
         rest = memoryview(self._new)

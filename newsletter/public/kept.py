@@ -17,6 +17,7 @@ from newsletter.feeds import FORMATS
 from newsletter.public.stores import ProgressStore
 
 _STEP = "public-pieces:"  # and the name of a feed, in table `progress`
+_FEEDS_AT_ONCE = 20  # some ten kilobytes each
 _ENOUGH = (
     100  # bytes of a piece by which to look for it: looking for a long one costs as much as reading it several times
 )
@@ -69,12 +70,15 @@ class Kept:
             return {}
         return {position: data[start : start + length] for position, start, length in told.places}
 
-    def remember(self, name: str, documents: Mapping[str, Laid]) -> None:
-        """Keep in mind where the pieces of a feed's live documents lie, by suffix."""
+    def remember(self, name: str, documents: Mapping[str, Laid], now: datetime) -> None:
+        """Where the pieces of a feed's live documents lie, by suffix: written down for several feeds at once."""
         told = {suffix: (each.sha256, each.places) for suffix, each in documents.items()}
         self._told[_STEP + name] = (0, json.dumps(told, separators=(",", ":")))
+        if len(self._told) >= _FEEDS_AT_ONCE:
+            self.save(now)
 
     def save(self, now: datetime) -> None:
-        """Write down what was kept in mind."""
+        """Write down what waits for it."""
         if self._told:
             self._progress.mark_all(self._told, now)
+            self._told = {}

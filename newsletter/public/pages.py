@@ -43,12 +43,12 @@ class PageRun:
                 self._files.remove(name)
                 continue
             try:
-                self._files.put(name, self._page(article, near.get(article.id, ())).encode())
+                self._files.put(name, self._page(article, near.get(article.id, ())))
             except NewsletterError as error:
                 self._files.keep(name)
                 self._files.problems.append(f"{name}: {error.message}")
 
-    def _page(self, article: Article, near: Iterable[str]) -> str:
+    def _page(self, article: Article, near: Iterable[str]) -> bytes:
         others = self._cards.listed(near, self._now)
         return article_page(article, self._plant.site, self._plant.templates, others, self._open_topics(article))
 
@@ -59,7 +59,7 @@ class PageRun:
     def digests(self, newsletter: Newsletter, digests: Iterable[Digest]) -> None:
         for digest in digests:
             page = digest_page(newsletter, digest, self._plant.site, self._plant.templates)
-            self._files.put(f"digests/{newsletter.slug}/{digest.planned.period}/index.html", page.encode())
+            self._files.put(f"digests/{newsletter.slug}/{digest.planned.period}/index.html", page)
 
     # -- lists --------------------------------------------------------------------------------------------------------
 
@@ -71,7 +71,7 @@ class PageRun:
             ids = self._plant.listings.topic_ids(slug, span.start, len(span))
             articles = self._cards.listed(reversed(ids), self._now)
             page = topic_page(shown, articles, pager, self._plant.site, self._plant.templates)
-            self._files.put(f"{pager.path}index.html", page.encode())
+            self._files.put(f"{pager.path}index.html", page)
 
     def _stale_pages(self, folder: str, since: int, count: int) -> Iterator[tuple[range, Pager]]:
         """The pages of a list that have to be written, where things number `since` and later are new."""
@@ -93,7 +93,7 @@ class PageRun:
         for span, pager in self._stale_pages(f"archive/{month.slug}/", since, len(places)):
             shown = self._cards.get(one for one, _, _ in reversed(places[span.start : span.stop]))
             page = month_page(month, shown, pager, self._plant.site, self._plant.templates)
-            self._files.put(f"{pager.path}index.html", page.encode())
+            self._files.put(f"{pager.path}index.html", page)
         url = self._plant.site.article_url
         self._files.put(_month_sitemap(month.slug), sitemap([(url(slug), updated) for _, slug, updated in places]))
 
@@ -108,13 +108,13 @@ class PageRun:
         site, templates, newsletters = self._plant.site, self._plant.templates, self._plant.newsletters
         topics = self._counted()
         files = self._files
-        files.put("archive/index.html", archive_page(months, site, templates).encode())
-        files.put("topics/index.html", topics_page(topics, site, templates).encode())
-        files.put("privacy/index.html", privacy_page(site, templates).encode())
-        files.put("feeds/index.html", feeds_page(newsletters, site, templates, topics).encode())
+        files.put("archive/index.html", archive_page(months, site, templates))
+        files.put("topics/index.html", topics_page(topics, site, templates))
+        files.put("privacy/index.html", privacy_page(site, templates))
+        files.put("feeds/index.html", feeds_page(newsletters, site, templates, topics))
         recent = self._cards.get(self._plant.listings.newest(self._now, _RECENT))
         front = front_page([(each, latest[each.slug]) for each in newsletters], recent, site, templates, topics)
-        files.put("index.html", front.encode())
+        files.put("index.html", front)
         files.put("robots.txt", robots(site).encode())
         files.put("sitemaps/pages.xml", sitemap(list(self._page_places(months, topics))))
         maps: list[_Place] = [(site.url("sitemaps/pages.xml"), None)]

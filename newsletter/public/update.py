@@ -6,9 +6,11 @@ anew. Either way the same store gives the same bytes.
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -66,12 +68,22 @@ def update(plant: Plant, files: Files, fingerprint: str, now: datetime, *, every
         changed = plant.listings.changed(scope.after, scope.since, now)
         if not changed and scope.newest == scope.digest:
             return False
-    near = _relate(plant, scope, changed, now)
-    with Fragments() as fragments:
+    with _at_rest(), Fragments() as fragments:
+        near = _relate(plant, scope, changed, now)
         counted = _Run(plant, files, fragments, scope, now).make(changed, near)
     told = {step: (0, json.dumps(numbers, sort_keys=True, separators=(",", ":"))) for step, numbers in counted.items()}
     plant.progress.mark_all({**told, _DIGESTS: (scope.newest, ""), _STEP: (scope.reached, fingerprint)}, now)
     return True
+
+
+@contextmanager
+def _at_rest() -> Iterator[None]:
+    """Let the collector of garbage leave alone what is there already: a long run would look at all of it again and again."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _scope(plant: Plant, fingerprint: str, *, everything: bool) -> Scope:
@@ -90,11 +102,10 @@ def _scope(plant: Plant, fingerprint: str, *, everything: bool) -> Scope:
 
 def _lose_nothing(plant: Plant) -> None:
     """Refuse to go on where an entry that was published has nothing any more that it could tell of."""
-    ledger = dict(plant.feeds.ledger(ARTICLES))
-    lost = set(ledger) - plant.listings.existing(tuple(ledger))
+    lost = plant.feeds.orphans(ARTICLES)
     if lost:
         raise IdentityError(
-            f"{ARTICLES}: {len(lost)} published entries, such as {ledger[min(lost)]}, have no article in the database any "
+            f"{ARTICLES}: {len(lost)} published entries, such as {lost[0][1]}, have no article in the database any "
             "more; restore the database from a backup, for readers keep what they know"
         )
 

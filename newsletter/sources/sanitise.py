@@ -1,8 +1,7 @@
-"""HTML of others, made harmless: as HTML that we may show, or as plain text.
+"""HTML of others, made harmless: as plain text.
 
-`safe_html` keeps a short list of tags and drops the rest: no script, style, form, frame, picture or drawing, and no
-address but of http, https and mailto. `plain_paragraphs` is the text as a reader of the page would see it, `read_flow`
-the same with what is needed to find parts in it. All of them refuse what would take long or much memory to parse.
+`plain_paragraphs` is the text as a reader of the page would see it, `read_flow` the same with what is needed to find
+parts in it. Both refuse what would take long or much memory to parse.
 """
 
 from __future__ import annotations
@@ -11,11 +10,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby
 from operator import itemgetter
 
-import nh3
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from newsletter.errors import DocumentError
@@ -23,12 +20,8 @@ from newsletter.sources import base
 
 TAGS_LIMIT = 20_000
 ATTRIBUTES_LIMIT = 300
-_ROUNDS = 6  # of cleaning; one is enough for all but misnested tags
 _OPEN_LIMIT = 200_000  # elements; a tag such as <b> that is never closed is opened again in each later paragraph
 
-_KEPT = frozenset((
-    "a", "blockquote", "br", "em", "h2", "h3", "h4", "li", "ol", "p", "strong", "sub", "sup", "ul",
-))  # fmt: skip
 _SCHEMES = frozenset(("http", "https", "mailto"))
 _UNSEEN = frozenset((
     "audio", "button", "canvas", "datalist", "del", "embed", "head", "iframe", "meter", "noembed",
@@ -55,9 +48,6 @@ _CROWDED = re.compile(
     r"""<[a-zA-Z][^\s/>]*+(?:[\s/]++[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>][^\s>]*+)?+)?+)"""
     rf"{{{ATTRIBUTES_LIMIT + 1}}}"
 )
-_SEPARATING = re.compile(
-    rf"(?=</?(?:{'|'.join(sorted((_BLOCKS | _CELLS) - _KEPT))})[\s/>])", re.IGNORECASE
-)  # such tags go, and must not leave two words glued together
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # UAX 9, section 3.3.2
 _NOTHING = re.compile("[\u00ad\u200b\u2060\ufeff]")  # soft hyphen, zero-width space, word joiner, byte order mark
@@ -67,36 +57,6 @@ _RAISED_FORM = re.compile(r"[0-9+\-\u2212=()]*[0-9][0-9+\-\u2212=()]*")
 _WORD = re.compile(r"\w")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _POWER = re.compile(r"[+\-\u2212]?[0-9]")
-
-
-# -- HTML that we may show --------------------------------------------------------------------------------------------
-
-
-def safe_html(html: str) -> str:
-    """HTML with nothing in it but what our list allows; text stays. Cleaning what is clean changes nothing.
-
-    Raises DocumentError `E-TOO-LARGE` for what has too many tags or attributes to be an article.
-    """
-    text = _SEPARATING.sub(" ", _checked(html))
-    for _ in range(_ROUNDS):
-        cleaned = _clean(text)
-        if cleaned == text:
-            return cleaned
-        text = cleaned
-    return "".join(f"<p>{escape(paragraph, quote=False)}</p>" for paragraph in plain_paragraphs(text))
-
-
-def _clean(html: str) -> str:
-    return nh3.clean(
-        html,
-        tags=set(_KEPT),
-        clean_content_tags=set(_UNSEEN),
-        attributes={"a": {"href"}, "*": set()},  # without the star, title and lang would pass everywhere
-        url_schemes=set(_SCHEMES),
-        url_relative="deny",
-        strip_comments=True,
-        link_rel="noopener noreferrer",
-    )
 
 
 # -- bounded parsing --------------------------------------------------------------------------------------------------

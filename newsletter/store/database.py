@@ -183,6 +183,11 @@ def wrapped_errors() -> Iterator[None]:
         raise StoreError(f"database: {reason or type(error).__name__}") from error
 
 
+def database_path(url: str) -> Path | None:
+    """The file of a SQLite database; None for another kind."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> Row[Any] | None:
     """Insert a row unless a unique key stands against it; its primary key, or None where nothing was inserted."""
     key = tuple(table.primary_key.columns)
@@ -271,7 +276,7 @@ def _begin(connection: Connection) -> None:
     if driver.in_transaction:  # `begin_again` has begun it
         return
     reading = "newsletter_reading" in connection.get_execution_options()
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")  # SQLAlchemy takes longer for it than most questions
 
 
 def _postgresql(url: URL, patience: timedelta) -> Engine:

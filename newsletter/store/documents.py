@@ -85,7 +85,7 @@ def notice_values(notice: Notice) -> dict[str, Any]:
 
 def notice_of(row: Row[Any]) -> Notice:
     """The notice of a row that has every column of table `notice`. Raises StoreError for one that is damaged."""
-    columns = {column.name: row._mapping[column] for column in schema.notice.c}  # noqa: SLF001 - Row's documented name
+    columns = {name: getattr(row, name) for name in schema.notice.c.keys()}  # noqa: SIM118 - of columns
     try:
         return Notice(**columns | {"status": Status(columns["status"])})
     except ValueError as error:

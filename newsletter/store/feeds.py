@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, exists, func, insert, or_, select, update
 
 from newsletter.model import ArchiveDocument, FeedChange, FeedState, PublishedEntry
 from newsletter.store.database import Database, insert_new
-from newsletter.store.rows import among
+from newsletter.store.rows import Hot, HotAmong, among
+from newsletter.store.schema import article as article_table
 from newsletter.store.schema import feed as table
 from newsletter.store.schema import feed_document, feed_entry, hub_ping, unwritten
+from newsletter.store.schema import notice as notice_table
 
 _WITHDRAWN = "withdrawn"  # in place of a document's name, which is a month
 
@@ -43,25 +45,20 @@ class Feeds:
 
     def state(self, name: str) -> FeedState:
         with self._database.read() as connection:
-            rows = connection.execute(_tail(name)).all()
-            position = connection.execute(select(func.max(feed_entry.c.position)).where(feed_entry.c.feed == name))
-            newest = select(feed_document).where(feed_document.c.feed == name)
-            last = connection.execute(newest.order_by(feed_document.c.number.desc()).limit(1)).one_or_none()
+            given = {"of_feed": name}
+            tail, last = _TAIL.all(connection, given), _LAST_DOCUMENT.all(connection, given)
+            (position,) = _POSITION.all(connection, given)
             return FeedState(
-                tail=tuple(map(_entry, rows)),
-                position=position.scalar() or 0,
-                last=None if last is None else _document(last),
+                tail=tuple(map(_entry, tail)),
+                position=position.position or 0,
+                last=_document(last[0]) if last else None,
             )
 
     def known(self, name: str, subjects: Collection[str]) -> dict[str, Known]:
         """Subject -> how it was published last, for those that ever were in the feed `name`."""
-        keys = feed_entry.c
-        wanted = select(keys.position, keys.subject, keys.entry_id, keys.updated).where(keys.feed == name)
         with self._database.read() as connection:
-            rows = connection.execute(wanted.where(among(connection, keys.subject, subjects))).all()
-        rows = sorted(
-            rows, key=lambda row: row.position
-        )  # asked for by the database, it would walk through the whole feed
+            rows = _KNOWN.all(connection, subjects, {"of_feed": name})
+        rows = sorted(rows)  # by position; asked for by the database, it would walk through the whole feed
         return {row.subject: Known(entry_id=row.entry_id, updated=row.updated) for row in rows}
 
     def holding(self, subjects: Collection[str]) -> set[str]:
@@ -80,10 +77,8 @@ class Feeds:
 
     def withdrawn(self, name: str, most: int) -> tuple[PublishedEntry, ...]:
         """The entries that were taken out of the feed, the newest first."""
-        taken = select(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.document == _WITHDRAWN)
         with self._database.read() as connection:
-            rows = connection.execute(taken.order_by(feed_entry.c.position.desc()).limit(most))
-            return tuple(map(_entry, rows))
+            return tuple(map(_entry, _LAST_WITHDRAWN.all(connection, {"of_feed": name, "most": most})))
 
     def unwritten(self) -> tuple[tuple[str, ArchiveDocument], ...]:
         """Archive documents that are in the record and whose bytes have not been written yet, oldest first."""
@@ -94,15 +89,14 @@ class Feeds:
 
     def documents(self, name: str) -> tuple[tuple[ArchiveDocument, dict[str, str]], ...]:
         """Every archive document of a feed with the hashes of its bytes by suffix, oldest first."""
-        wanted = select(feed_document).where(feed_document.c.feed == name).order_by(feed_document.c.number)
         with self._database.read() as connection:
-            return tuple((_document(row), json.loads(row.hashes)) for row in connection.execute(wanted))
+            rows = _DOCUMENTS.all(connection, {"of_feed": name})
+        return tuple((_document(row), json.loads(row.hashes)) for row in rows)
 
     def archived(self, name: str, document: str) -> tuple[PublishedEntry, ...]:
         """The entries of an archive document, oldest first."""
-        wanted = select(feed_entry).where(feed_entry.c.feed == name, feed_entry.c.document == document)
         with self._database.read() as connection:
-            return tuple(map(_entry, connection.execute(wanted.order_by(feed_entry.c.position))))
+            return tuple(map(_entry, _ARCHIVED.all(connection, {"of_feed": name, "of_document": document})))
 
     def written(self, name: str, hashes: Mapping[str, Mapping[str, str]]) -> None:
         """Write down the hashes of archive documents, by name and suffix: their bytes are on the disk."""
@@ -127,6 +121,17 @@ class Feeds:
             rows = [row for row in connection.execute(wanted) if row.document != _WITHDRAWN]
         return tuple({row.subject: (row.subject, row.entry_id) for row in rows}.values())
 
+    def orphans(self, name: str) -> tuple[tuple[str, str], ...]:
+        """`ledger` of what has neither an article nor a notice any more, by subject."""
+        keys = feed_entry.c
+        told = (article_table.c.id == keys.subject, notice_table.c.id == keys.subject)
+        lost = [~exists().where(each) for each in told]
+        wanted = select(keys.subject, keys.entry_id).where(keys.feed == name, *lost).distinct()
+        standing = or_(keys.document.is_(None), keys.document != _WITHDRAWN)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.where(standing).order_by(keys.subject)).all()
+        return tuple((row.subject, row.entry_id) for row in rows)
+
     def pings(self) -> tuple[str, ...]:
         """Addresses of feeds of which the hub is still to be told."""
         with self._database.read() as connection:
@@ -137,12 +142,23 @@ class Feeds:
             connection.execute(delete(hub_ping).where(among(connection, hub_ping.c.address, addresses)))
 
 
-def _tail(name: str) -> Any:
-    return (
-        select(feed_entry)
-        .where(feed_entry.c.feed == name, feed_entry.c.document.is_(None))
-        .order_by(feed_entry.c.position)
-    )
+_KEYS = feed_entry.c
+_ENTRIES = select(
+    _KEYS.position, _KEYS.kind, _KEYS.subject, _KEYS.entry_id, _KEYS.updated, _KEYS.month, _KEYS.size
+).where(_KEYS.feed == bindparam("of_feed"))
+_TAIL = Hot(_ENTRIES.where(_KEYS.document.is_(None)).order_by(_KEYS.position))
+_ARCHIVED = Hot(_ENTRIES.where(_KEYS.document == bindparam("of_document")).order_by(_KEYS.position))
+_LAST_WITHDRAWN = Hot(
+    _ENTRIES.where(_KEYS.document == _WITHDRAWN).order_by(_KEYS.position.desc()).limit(bindparam("most", type_=Integer))
+)
+_POSITION = Hot(select(func.max(_KEYS.position).label("position")).where(_KEYS.feed == bindparam("of_feed")))
+_KNOWN = HotAmong(
+    select(_KEYS.position, _KEYS.subject, _KEYS.entry_id, _KEYS.updated).where(_KEYS.feed == bindparam("of_feed")),
+    _KEYS.subject,
+)
+_DOCUMENTS_OF = select(feed_document).where(feed_document.c.feed == bindparam("of_feed"))
+_DOCUMENTS = Hot(_DOCUMENTS_OF.order_by(feed_document.c.number))
+_LAST_DOCUMENT = Hot(_DOCUMENTS_OF.order_by(feed_document.c.number.desc()).limit(1))
 
 
 def _save(connection: Connection, change: FeedChange) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Integer, and_, bindparam, func, select, tuple_
 
 from newsletter.model import Article, NoticeItem, Status
 from newsletter.store.database import Database
 from newsletter.store.documents import article_of, notice_of
-from newsletter.store.rows import among
+from newsletter.store.rows import Hot, HotAmong
+from newsletter.store.schema import UtcDateTime, article_topic
 from newsletter.store.schema import article as table
-from newsletter.store.schema import article_topic
 from newsletter.store.schema import notice as notice_table
 from newsletter.store.visibility import free, visible
 
-_AT_ONCE = 500
+_AT_ONCE = 100  # of some ten kilobytes each, and as many neighbours of each again
 
 
 class Listings:
@@ -48,9 +47,8 @@ class Listings:
         """Every article, withdrawn or held back too, by id, a few at a time."""
         last = ""
         while True:
-            query = select(table).where(table.c.id > last).order_by(table.c.id).limit(_AT_ONCE)
             with self._database.read() as connection:
-                found = tuple(article_of(row) for row in connection.execute(query))
+                found = tuple(map(article_of, _AFTER.all(connection, {"last": last})))
             if not found:
                 return
             yield found
@@ -60,16 +58,7 @@ class Listings:
         if not ids:
             return {}
         with self._database.read() as connection:
-            rows = connection.execute(select(table).where(among(connection, table.c.id, ids)))
-            return {row.id: article_of(row) for row in rows}
-
-    def existing(self, ids: Collection[str]) -> set[str]:
-        """Those of `ids` that are ids of articles or notices."""
-        found: set[str] = set()
-        with self._database.read() as connection:
-            for each in (table, notice_table):
-                found.update(connection.execute(select(each.c.id).where(among(connection, each.c.id, ids))).scalars())
-        return found
+            return {row.id: article_of(row) for row in _ARTICLES.all(connection, ids)}
 
     def count(self, now: datetime) -> int:
         """How many articles readers may see."""
@@ -111,10 +100,9 @@ class Listings:
 
     def topic_ids(self, slug: str, skip: int, most: int) -> tuple[str, ...]:
         """Ids of articles with a topic in the order of publication, oldest first, held back and retracted ones too."""
-        keys = article_topic.c
-        query = select(keys.article_id).where(keys.slug == slug).order_by(keys.published, keys.article_id)
         with self._database.read() as connection:
-            return tuple(connection.execute(query.offset(skip).limit(most)).scalars())
+            rows = _OF_TOPIC.all(connection, {"topic": slug, "skip": skip, "most": most})
+        return tuple(row.article_id for row in rows)
 
     def topics_unlisted(self, now: datetime) -> dict[str, int]:
         """Topic -> how many of its articles stand in no list: held back, withdrawn or retracted."""
@@ -133,22 +121,41 @@ class Listings:
 
     def notices_about(self, ids: Collection[str], now: datetime) -> tuple[NoticeItem, ...]:
         """The notices about these articles, but for those held back. Oldest first, then by id."""
-        wanted = select(notice_table).join(table, table.c.id == notice_table.c.article_id)
-        return self._notices(wanted.where(table.c.id.in_(list(ids)), free(now)))
+        return self._notices(_NOTICES_ABOUT, ids, {"now": now})
 
     def notices(self, ids: Collection[str]) -> tuple[NoticeItem, ...]:
         """The notices with these ids."""
-        return self._notices(select(notice_table).where(notice_table.c.id.in_(list(ids))))
+        return self._notices(_NOTICES, ids, {})
 
-    def _notices(self, query: Any) -> tuple[NoticeItem, ...]:
+    def _notices(
+        self, question: HotAmong, ids: Collection[str], given: Mapping[str, datetime]
+    ) -> tuple[NoticeItem, ...]:
         with self._database.read() as connection:
-            ordered = query.order_by(notice_table.c.published, notice_table.c.id)
-            notices = [notice_of(row) for row in connection.execute(ordered)]
+            notices = [notice_of(row) for row in question.all(connection, ids, given)]
             if not notices:
                 return ()
-            wanted = select(table).where(table.c.id.in_({notice.article_id for notice in notices}))
-            articles = {row.id: article_of(row) for row in connection.execute(wanted)}
+            rows = _ARTICLES.all(connection, {notice.article_id for notice in notices})
+            articles = {row.id: article_of(row) for row in rows}
         return tuple(NoticeItem(notice=notice, article=articles[notice.article_id]) for notice in notices)
+
+
+_AFTER = Hot(select(table).where(table.c.id > bindparam("last")).order_by(table.c.id).limit(_AT_ONCE))
+_ARTICLES = HotAmong(select(table), table.c.id)
+_NOTICES = HotAmong(select(notice_table).order_by(notice_table.c.published, notice_table.c.id), notice_table.c.id)
+_NOTICES_ABOUT = HotAmong(
+    select(notice_table)
+    .join(table, table.c.id == notice_table.c.article_id)
+    .where(free(bindparam("now", type_=UtcDateTime())))
+    .order_by(notice_table.c.published, notice_table.c.id),
+    table.c.id,
+)
+_OF_TOPIC = Hot(
+    select(article_topic.c.article_id)
+    .where(article_topic.c.slug == bindparam("topic"))
+    .order_by(article_topic.c.published, article_topic.c.article_id)
+    .offset(bindparam("skip", type_=Integer))
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 def _listed(now: datetime) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import delete, insert, select
 
 from newsletter.store.database import Database
-from newsletter.store.rows import among
+from newsletter.store.rows import HotAmong, among
 from newsletter.store.schema import neighbour as table
 
 
@@ -21,9 +21,8 @@ class Neighbours:
         """Article -> its neighbours, the nearest first."""
         found: dict[str, list[str]] = {}
         with self._database.read() as connection:
-            wanted = select(table).where(among(connection, table.c.article_id, ids))
-            for row in connection.execute(wanted.order_by(table.c.article_id, table.c.position)):
-                found.setdefault(row.article_id, []).append(row.other_id)
+            for one, other in _NEAR.all(connection, ids):
+                found.setdefault(one, []).append(other)
         return {one: tuple(others) for one, others in found.items()}
 
     def naming(self, ids: Collection[str]) -> set[str]:
@@ -43,3 +42,8 @@ class Neighbours:
             connection.execute(delete(table).where(among(connection, table.c.article_id, list(told))))
             if rows:
                 connection.execute(insert(table), rows)
+
+
+_NEAR = HotAmong(
+    select(table.c.article_id, table.c.other_id).order_by(table.c.article_id, table.c.position), table.c.article_id
+)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from newsletter.store.database import Database, upsert_all
+from newsletter.store.rows import Hot
 from newsletter.store.schema import progress as table
 
 
@@ -21,6 +22,9 @@ class Reached:
     fingerprint: str
 
 
+_OF_STEP = Hot(select(table).where(table.c.name == bindparam("step")))
+
+
 class Progress:
     """One row a step. Every method raises StoreError where the database refuses."""
 
@@ -30,8 +34,8 @@ class Progress:
     def get(self, name: str) -> Reached | None:
         """How far the step has come; None before its first time."""
         with self._database.read() as connection:
-            row = connection.execute(select(table).where(table.c.name == name)).one_or_none()
-        return None if row is None else Reached(reached=row.reached, at=row.at, fingerprint=row.fingerprint)
+            rows = _OF_STEP.all(connection, {"step": name})
+        return next((Reached(reached=row.reached, at=row.at, fingerprint=row.fingerprint) for row in rows), None)
 
     def mark(self, name: str, reached: int, at: datetime, fingerprint: str) -> None:
         """Write down how far the step has come now."""

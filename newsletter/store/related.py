@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -80,16 +79,6 @@ class RelatedIndex:
             if row is not None:
                 _clear(connection, row.number, _entry_of(row))
                 connection.execute(delete(index_entry).where(index_entry.c.number == row.number))
-
-    def rebuild(self, articles: Iterable[Article]) -> None:
-        """Make the whole index anew from `articles`, in steps that let others write in between."""
-        with self._database.begin() as connection:
-            for table in (index_posting, index_mark, index_term, index_entry):
-                connection.execute(delete(table))
-        rest = iter(articles)
-        while some := list(islice(rest, _BATCH)):
-            with self._database.begin() as connection:
-                index_articles(connection, some)
 
     def catch_up(self) -> int:
         """Add every saved article that has no entry, such as those of an older version; how many there were."""

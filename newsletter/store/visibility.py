@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import BindParameter, ColumnElement, and_, or_
 
 from newsletter.model import Status
 from newsletter.store.schema import article
@@ -15,6 +15,6 @@ def visible(now: datetime) -> ColumnElement[bool]:
     return and_(free(now), article.c.status != Status.WITHDRAWN.value)
 
 
-def free(now: datetime) -> ColumnElement[bool]:
+def free(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """Not held back."""
     return or_(article.c.publish_after.is_(None), article.c.publish_after <= now)

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 
 from newsletter.feeds.check.atom import ATOM, LANGUAGE
-from newsletter.feeds.check.document import check_document
+from newsletter.feeds.check.document import read_document
 
 __all__ = ["ATOM", "LANGUAGE", "problems"]
 
@@ -22,5 +22,5 @@ def problems(xml: bytes, now: datetime | None = None) -> list[str]:
     """
     address = _SELF.search(xml)
     base, path = (address[1].decode(), address[2].decode()) if address else ("https://news.example.org", "/x.atom")
-    found = check_document(path.removeprefix("/"), xml, base_url=base, now=now or _NEVER)
+    found = read_document(path.removeprefix("/"), xml, base_url=base, now=now or _NEVER).findings
     return [f"{each.code}: {each.place}: {each.message}" for each in found if each.code not in _OF_CHAINS]

@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborHTMLParser
 from newsletter.feeds import FORMATS
 from newsletter.feeds.check import finding
 from newsletter.feeds.check.content import content_flaws
-from newsletter.feeds.check.document import check_document, read_document
+from newsletter.feeds.check.document import read_document
 from newsletter.feeds.check.finding import RULES, Flaw, Severity, found, quoted
 from newsletter.feeds.check.outline import Name, name_of
 
@@ -34,12 +34,12 @@ GOOD = {
 
 def codes(path: str, text: str | bytes, now: datetime = NOW) -> set[str]:
     data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
-    return {each.code for each in check_document(path, data, base_url=BASE, now=now)}
+    return {each.code for each in read_document(path, data, base_url=BASE, now=now).findings}
 
 
 @pytest.mark.parametrize("path", GOOD)
 def test_a_good_document_has_no_finding(path: str) -> None:
-    assert check_document(path, GOOD[path].encode(), base_url=BASE, now=NOW) == ()
+    assert read_document(path, GOOD[path].encode(), base_url=BASE, now=NOW).findings == ()
 
 
 ENTRY_1 = "tag:example.org,2026:article/1"
@@ -349,7 +349,7 @@ def test_content_of_any_length_is_judged_in_little_time() -> None:
 
 @given(st.sampled_from(sorted(GOOD)), st.binary(max_size=60))
 def test_no_bytes_make_it_fail(path: str, data: bytes) -> None:
-    assert check_document(path, data, base_url=BASE, now=NOW)
+    assert read_document(path, data, base_url=BASE, now=NOW).findings
 
 
 @given(st.sampled_from(sorted(GOOD)), st.data())
@@ -360,7 +360,7 @@ def test_no_change_of_a_good_document_makes_it_fail(path: str, draw: st.DataObje
     put = draw.draw(
         st.one_of(st.text(max_size=10), st.sampled_from(["<", ">", '"', "null", "{}", "[]", "1e999", "<a/>"]))
     )
-    check_document(path, (text[:start] + put + text[end:]).encode("utf-8", "surrogatepass"), base_url=BASE, now=NOW)
+    read_document(path, (text[:start] + put + text[end:]).encode("utf-8", "surrogatepass"), base_url=BASE, now=NOW)
 
 
 @pytest.mark.parametrize("path", GOOD)
@@ -473,7 +473,7 @@ def test_a_large_live_document_is_found_and_a_large_archive_is_not(suffix: str) 
 
 def test_a_finding_says_what_was_found_what_is_right_and_who_breaks() -> None:
     text = GOOD["feeds/articles.atom"].replace("<published>2026-11-01T09:00:00Z", "<published>1 Nov\n 2026")
-    (told,) = check_document("feeds/articles.atom", text.encode(), base_url=BASE, now=NOW)
+    (told,) = read_document("feeds/articles.atom", text.encode(), base_url=BASE, now=NOW).findings
     assert (told.path, told.place, told.severity) == ("feeds/articles.atom", "entry 2", Severity.ERROR)
     assert told.message.startswith('published is "1 Nov 2026"; right is RFC 3339')
     assert "Miniflux" in told.breaks
@@ -496,7 +496,7 @@ def test_what_our_writers_make_of_any_text_has_no_finding(form: object, text: st
     feed = replace(told, tombstones=(GONE,))
     path = f"{feed.address.removeprefix(BASE + '/')}.{form.SUFFIX}"  # type: ignore[attr-defined]  # a module is the Format
     data = form.write(feed)  # type: ignore[attr-defined]  # as above
-    assert check_document(path, data, base_url=BASE, now=NOW) == ()
+    assert read_document(path, data, base_url=BASE, now=NOW).findings == ()
 
 
 def test_the_outline_of_one_feed_is_the_same_in_every_format() -> None:

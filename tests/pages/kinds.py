@@ -90,17 +90,17 @@ def every_kind(
     recent = [gone, *some]
     older = Pager(folder="topics/fatigue/", number=1, pages=3)
     return {
-        "": front_page([(digest.newsletter, digest), (daily, None)], recent, site, templates, topics),
-        "articles/short-walks/": article_page(whole, site, templates, some, topics[:1]),
-        "articles/retracted/": article_page(gone, site, templates, some),
-        "digests/caregiver-weekly/2026-W47/": digest_page(digest.newsletter, digest, site, templates),
-        "topics/": topics_page(topics, site, templates),
-        "topics/fatigue/": topic_page(topics[0], recent, replace(older, number=3), site, templates),
-        "topics/fatigue/1/": topic_page(topics[0], some, older, site, templates),
-        "archive/": archive_page([NOVEMBER, Month(year=2025, month=1, articles=1)], site, templates),
-        "archive/2026-11/": month_page(NOVEMBER, recent, Pager(folder="archive/2026-11/"), site, templates),
-        "privacy/": privacy_page(site, templates),
-        "feeds/": feeds_page([digest.newsletter, daily], site, templates, topics),
+        "": front_page([(digest.newsletter, digest), (daily, None)], recent, site, templates, topics).decode(),
+        "articles/short-walks/": article_page(whole, site, templates, some, topics[:1]).decode(),
+        "articles/retracted/": article_page(gone, site, templates, some).decode(),
+        "digests/caregiver-weekly/2026-W47/": digest_page(digest.newsletter, digest, site, templates).decode(),
+        "topics/": topics_page(topics, site, templates).decode(),
+        "topics/fatigue/": topic_page(topics[0], recent, replace(older, number=3), site, templates).decode(),
+        "topics/fatigue/1/": topic_page(topics[0], some, older, site, templates).decode(),
+        "archive/": archive_page([NOVEMBER, Month(year=2025, month=1, articles=1)], site, templates).decode(),
+        "archive/2026-11/": month_page(NOVEMBER, recent, Pager(folder="archive/2026-11/"), site, templates).decode(),
+        "privacy/": privacy_page(site, templates).decode(),
+        "feeds/": feeds_page([digest.newsletter, daily], site, templates, topics).decode(),
     }
 
 
@@ -116,14 +116,14 @@ def hostile_pages() -> dict[str, tuple[str, str]]:
 def hostile_list() -> tuple[str, list[str]]:
     """A list of hostile articles, and how their titles must come back."""
     articles = [hostile_article(f"hostile-{number}", text) for number, text in enumerate(HOSTILE)]
-    page = topic_page(TOPICS[0], articles, Pager(folder="topics/fatigue/"), SITE, TEMPLATES)
+    page = topic_page(TOPICS[0], articles, Pager(folder="topics/fatigue/"), SITE, TEMPLATES).decode()
     return page, [repaired.strip() for repaired in HOSTILE.values()]
 
 
 def _hostile_page(slug: str, text: str, others: list[Article]) -> str:
     article = hostile_article(slug, text)
     article = replace(article, facts=replace(article.facts, source_url="javascript:alert(1)", notice=text))
-    return article_page(article, SITE, TEMPLATES, others, [Topic(slug="a", name=text, articles=2)])
+    return article_page(article, SITE, TEMPLATES, others, [Topic(slug="a", name=text, articles=2)]).decode()
 
 
 def _daily() -> Newsletter:

@@ -19,7 +19,7 @@ TEMPLATES = Templates()
 
 
 def page_of(article: Article, *others: Article, topics: Sequence[Topic] = ()) -> str:
-    page = article_page(article, SITE, TEMPLATES, others, topics)
+    page = article_page(article, SITE, TEMPLATES, others, topics).decode()
     assert problems(page, SITE.base_url) == []
     return page
 
@@ -145,7 +145,7 @@ def test_the_operators_template_takes_the_place_of_ours(tmp_path_factory: pytest
     folder = tmp_path_factory.mktemp("own")
     (folder / "web").mkdir()
     (folder / "web" / "style.css").write_text("body { margin: 7px }", encoding="utf-8")
-    assert "margin: 7px" in article_page(make_article(), SITE, Templates(folder), [])
+    assert "margin: 7px" in article_page(make_article(), SITE, Templates(folder), []).decode()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ TEMPLATES = Templates()
 
 
 def page_of(digest: Digest) -> str:
-    page = digest_page(digest.newsletter, digest, SITE, TEMPLATES)
+    page = digest_page(digest.newsletter, digest, SITE, TEMPLATES).decode()
     assert problems(page, SITE.base_url) == []
     return page
 

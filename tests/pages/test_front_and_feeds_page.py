@@ -26,13 +26,13 @@ DAILY = make_newsletter("daily", title="Daily", description="Each morning.")
 def front(site: Site = SITE) -> str:
     digest = make_digest(make_article())
     recent = [make_article("b", title="The Newer"), make_article("a", title="The Older", status=Status.RETRACTED)]
-    page = front_page([(digest.newsletter, digest), (DAILY, None)], recent, site, TEMPLATES)
+    page = front_page([(digest.newsletter, digest), (DAILY, None)], recent, site, TEMPLATES).decode()
     assert problems(page, site.base_url) == []
     return page
 
 
 def feeds(site: Site = SITE) -> str:
-    page = feeds_page([make_newsletter(), DAILY], site, TEMPLATES)
+    page = feeds_page([make_newsletter(), DAILY], site, TEMPLATES).decode()
     assert problems(page, site.base_url) == []
     return page
 
@@ -63,14 +63,14 @@ def test_the_front_page_leads_to_the_newest_digests_and_articles() -> None:
 
 
 def test_a_front_page_of_a_new_site_is_good_too() -> None:
-    page = front_page([], [], make_site(description=""), TEMPLATES)
+    page = front_page([], [], make_site(description=""), TEMPLATES).decode()
     assert problems(page, make_site().base_url) == []
     assert "Plain-language summaries of research on multiple sclerosis (MS)." in page
     assert "Our newsletters" not in page
 
 
 def test_the_feeds_page_offers_every_feed_in_every_format() -> None:
-    page = feeds_page([make_newsletter(), DAILY], SITE, TEMPLATES, TOPICS)
+    page = feeds_page([make_newsletter(), DAILY], SITE, TEMPLATES, TOPICS).decode()
     for path in ("articles", "notices", "newsletters/caregiver-weekly", "newsletters/daily", "topics/fatigue"):
         for suffix in ("atom", "rss", "json"):
             assert page.count(f'href="../feeds/{path}.{suffix}"') == 1
@@ -80,25 +80,25 @@ def test_the_feeds_page_offers_every_feed_in_every_format() -> None:
 
 
 def test_every_link_to_a_feed_says_to_which_one_it_leads() -> None:
-    page = feeds_page([make_newsletter(), DAILY], SITE, TEMPLATES, TOPICS)
+    page = feeds_page([make_newsletter(), DAILY], SITE, TEMPLATES, TOPICS).decode()
     links = re.findall(r'<a href="[^"]+\.(?:atom|rss|json)">(.*?)</a>', page)
     assert 'Atom<span class="unseen"> feed of Caregiver Weekly</span>' in links
     assert len(set(links)) == len(links) == 3 * (2 + 2 + len(TOPICS))
 
 
 def test_the_feeds_page_without_newsletters_offers_the_articles() -> None:
-    page = feeds_page([], SITE, TEMPLATES)
+    page = feeds_page([], SITE, TEMPLATES).decode()
     assert "articles.atom" in page
     assert "Our newsletters" not in page
 
 
 def test_the_front_page_leads_to_the_largest_topics_by_name() -> None:
-    page = front_page([], [], SITE, TEMPLATES, TOPICS)
+    page = front_page([], [], SITE, TEMPLATES, TOPICS).decode()
     assert problems(page, SITE.base_url) == []
     shown = re.findall(r'href="\./topics/([^/"]+)/"', page)
     assert shown == ["fatigue", *sorted(f"t{number}" for number in range(4, 15))]
     assert 'href="./topics/"' in page
-    assert "Topics</h2>" not in front_page([], [], SITE, TEMPLATES)
+    assert "Topics</h2>" not in front_page([], [], SITE, TEMPLATES).decode()
 
 
 def test_the_pages_for_all_name_the_default_feed_first() -> None:
@@ -127,7 +127,7 @@ def test_all_lead_to_the_sign_up_page_while_it_is_open() -> None:
     assert 'href="./subscribe"' in front(opened)
     assert "write to" not in front(opened).partition("<footer>")[0]
     assert 'href="../subscribe"' in feeds(opened)
-    told = digest_page(digest.newsletter, digest, opened, TEMPLATES)
+    told = digest_page(digest.newsletter, digest, opened, TEMPLATES).decode()
     assert f'subscribe?newsletter={digest.newsletter.slug}"' in told
-    for closed in (front(), feeds(), digest_page(digest.newsletter, digest, SITE, TEMPLATES)):
+    for closed in (front(), feeds(), digest_page(digest.newsletter, digest, SITE, TEMPLATES).decode()):
         assert "subscribe" not in re.sub(r"<style>.*?</style>", "", closed, flags=re.DOTALL)

@@ -10,7 +10,7 @@ from newsletter.pages.article import article_page
 from newsletter.templating import Templates
 
 SITE = make_site()
-GOOD = article_page(make_article(), SITE, Templates(), [])
+GOOD = article_page(make_article(), SITE, Templates(), []).decode()
 
 FAULTS = [
     ("<!DOCTYPE html>", "", "doctype"),

@@ -178,12 +178,12 @@ READS: dict[str, Callable[[Database], object]] = {
     "Feeds.documents": lambda database: Feeds(database).documents("feeds/articles"),
     "Feeds.archived": lambda database: Feeds(database).archived("feeds/articles", "2026-11"),
     "Feeds.ledger": lambda database: Feeds(database).ledger("feeds/articles"),
+    "Feeds.orphans": lambda database: Feeds(database).orphans("feeds/articles"),
     "Feeds.pings": lambda database: Feeds(database).pings(),
     "Listings.revision": lambda database: Listings(database).revision(),
     "Listings.changed": lambda database: Listings(database).changed(0, NOW, NOW),
     "Listings.everything": lambda database: list(Listings(database).everything()),
     "Listings.by_ids": lambda database: Listings(database).by_ids(["a"]),
-    "Listings.existing": lambda database: Listings(database).existing(["a"]),
     "Listings.count": lambda database: Listings(database).count(NOW),
     "Listings.newest": lambda database: Listings(database).newest(NOW, 5),
     "Listings.months": lambda database: Listings(database).months(NOW),
@@ -210,7 +210,6 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Articles.save": lambda database: Articles(database).save(make_article(), "hash"),
     "RelatedIndex.put": lambda database: RelatedIndex(database).put(make_article()),
     "RelatedIndex.remove": lambda database: RelatedIndex(database).remove("a"),
-    "RelatedIndex.rebuild": lambda database: RelatedIndex(database).rebuild([]),
     "Duplicates.remember": lambda database: Duplicates(database).remember(
         "seeds", [("b.txt", "hash", make_article().id)]
     ),

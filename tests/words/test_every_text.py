@@ -97,14 +97,14 @@ def test_a_stray_word_is_found() -> None:
 
 _CATCH_UP = told_by_others(full_digest(Audience.PERSON_WITH_MS, catch_up=True))
 PAGES = every_kind(SITE, TEMPLATES, told=told_by_others) | {
-    "no topics": topics_page((), SITE, TEMPLATES),
-    "no months": archive_page((), SITE, TEMPLATES),
-    "nothing": front_page((), (), replace(SITE, description=""), TEMPLATES),
-    "an older page": month_page(NOVEMBER, told_by_others(several()), _OLDER, SITE, TEMPLATES),
-    "corrected": article_page(told_by_others(_CORRECTED), SITE, TEMPLATES, ()),
-    "a long time": digest_page(_CATCH_UP.newsletter, _CATCH_UP, SITE, TEMPLATES),
+    "no topics": topics_page((), SITE, TEMPLATES).decode(),
+    "no months": archive_page((), SITE, TEMPLATES).decode(),
+    "nothing": front_page((), (), replace(SITE, description=""), TEMPLATES).decode(),
+    "an older page": month_page(NOVEMBER, told_by_others(several()), _OLDER, SITE, TEMPLATES).decode(),
+    "corrected": article_page(told_by_others(_CORRECTED), SITE, TEMPLATES, ()).decode(),
+    "a long time": digest_page(_CATCH_UP.newsletter, _CATCH_UP, SITE, TEMPLATES).decode(),
     **{
-        audience.value: digest_page(each.newsletter, each, SITE, TEMPLATES)
+        audience.value: digest_page(each.newsletter, each, SITE, TEMPLATES).decode()
         for audience in Audience
         for each in (told_by_others(full_digest(audience)),)
     },

@@ -135,7 +135,7 @@ def test_no_style_of_a_page_takes_left_for_the_beginning() -> None:
 
 def test_where_our_words_are_not_translated_each_part_says_its_language() -> None:
     site, templates = make_site(language="sv"), Templates().for_language("sv")
-    page = article_page(make_article(), site, templates, [])
+    page = article_page(make_article(), site, templates, []).decode()
     assert '<html lang="en" dir="ltr">' in page
     assert re.search(r'<h1 lang="sv" dir="auto">Short Walks', page)
     assert '<p lang="sv">Short walks' in page
@@ -143,7 +143,7 @@ def test_where_our_words_are_not_translated_each_part_says_its_language() -> Non
 
 
 def test_texts_from_the_right_stand_so_among_our_words() -> None:
-    page = article_page(make_article(), make_site(language="ar"), Templates(), [])
+    page = article_page(make_article(), make_site(language="ar"), Templates(), []).decode()
     assert '<p lang="ar" dir="rtl">Short walks' in page
 
 
@@ -185,7 +185,7 @@ def test_a_translation_is_never_markup(tmp_path: Path) -> None:
     one, many = "About %(num)s minute to read.", "About %(num)s minutes to read."
     forms = "".join(f"msgstr[{form}] {json.dumps(HOSTILE)}\n" for form in (0, 1))
     templates = own(tmp_path, "sv", *pairs, rest=f'msgid "{one}"\nmsgid_plural "{many}"\n{forms}')
-    page = article_page(make_article(), make_site(language="sv"), templates, [])
+    page = article_page(make_article(), make_site(language="sv"), templates, []).decode()
     assert "<script>alert" not in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quoted&#34;") == 3
     (rule,) = re.findall(r'content: "(.*)"; display', style(templates).decode())

@@ -23,16 +23,11 @@ class Reading(NamedTuple):
     outline: Outline | None
 
 
-def check_document(path: str, data: bytes, *, base_url: str, now: datetime) -> tuple[Finding, ...]:
-    """What is wrong with the document that lies at `path` below `public/`, which is served at `base_url`.
+def read_document(path: str, data: bytes, *, base_url: str, now: datetime) -> Reading:
+    """What is wrong with the document that lies at `path` below `public/`, which is served at `base_url`, and its outline.
 
     Its suffix says what it is meant to be. Pure: no clock, no network, nothing is expanded.
     """
-    return read_document(path, data, base_url=base_url, now=now).findings
-
-
-def read_document(path: str, data: bytes, *, base_url: str, now: datetime) -> Reading:
-    """The same with the document's outline, of one parse."""
     page = Page(path=path, address=f"{base_url}/{path}", base_url=base_url, now=now)
     parsed, outline = _parsed(path, data)
     flaws = [*parsed.flaws, *size_flaws(data, len(outline.ids) if outline else 0, page)]
