@@ -38,6 +38,15 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.decode().splitlines()[-1] == "[]"
 
 
+def test_publishing_loads_neither_parsers_nor_mail_nor_cryptography() -> None:
+    """They take as much memory as publishing itself: see `newsletter.app.App`."""
+    names = ("cryptography", "yaml", "markdown_it", "selectolax", "flufl", "smtplib", "imaplib", "newsletter.sources",
+             "newsletter.transports", "newsletter.incoming", "newsletter.mail.compile", "newsletter.mail.check")  # fmt: skip
+    script = f"import sys, newsletter.app; print([name for name in {names!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, env=environment())
+    assert done.stdout.decode().splitlines()[-1] == "[]"
+
+
 def test_every_command_explains_itself() -> None:
     for name, command in main.commands.items():
         assert command.help, name

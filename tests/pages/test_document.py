@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pages.kinds import every_kind, hostile_list, hostile_pages
 from pages.page_check import problems
 
-from newsletter.pages.document import clean
+from newsletter.pages.document import _MARK, clean
 
 NO_CHARACTER = [*range(0xFDD0, 0xFDF0), *(plane << 16 | last for plane in range(17) for last in (0xFFFE, 0xFFFF))]
 ANY = st.text(st.characters(categories=("L", "N", "P", "Zs", "Cc", "Cs", "Cn", "Co", "So")))
@@ -72,3 +72,9 @@ def test_the_site_may_lie_anywhere() -> None:
     for path, page in KINDS.items():
         moved = elsewhere[path].replace("https://other.example.net", "https://example.org/digest")
         assert moved == page
+
+
+@pytest.mark.parametrize("path", KINDS)
+def test_what_all_pages_share_stands_in_each_once(path: str) -> None:
+    assert _MARK not in KINDS[path]
+    assert [KINDS[path].count(part) for part in ("<style>", 'class="menu"', "<p>Published by")] == [1, 1, 1]

@@ -3,10 +3,10 @@ from __future__ import annotations
 import gc
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from newsletter.store.database import Database
-from newsletter.store.rows import among, many_rows, write_rows
+from newsletter.store.rows import HotAmong, among, many_rows, write_rows
 from newsletter.store.schema import index_mark, index_term
 
 MANY = 40_000  # more than either database takes parameters in a statement
@@ -73,3 +73,17 @@ def test_whoever_collects_no_garbage_goes_on_so(database: Database) -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("wanted", [[], ["it's", "\N{SNOWMAN}\\n", "none"], ["x"] * MANY])
+def test_a_question_that_is_asked_often_finds_the_same(database: Database, wanted: list[str]) -> None:
+    kept = ["it's", "\N{SNOWMAN}\\n", "x", "other"]
+    least = select(index_term.c.term, index_term.c.articles).where(index_term.c.articles >= bindparam("least"))
+    question = HotAmong(least.order_by(index_term.c.articles), index_term.c.term)
+    with database.begin() as connection:
+        write_rows(connection, insert(index_term), [(term, number) for number, term in enumerate(kept, start=1)])
+    for least_number in (1, 2, 5):
+        with database.read() as connection:
+            found = [(row.term, row.articles) for row in question.all(connection, wanted, {"least": least_number})]
+        expected = [(term, number) for number, term in enumerate(kept, start=1) if term in wanted]
+        assert found == [(term, number) for term, number in expected if number >= least_number]
