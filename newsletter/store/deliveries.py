@@ -12,11 +12,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
     String,
@@ -53,7 +56,7 @@ from newsletter.store.database import Database
 from newsletter.store.digests import READY, SENDING
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
-from newsletter.store.rows import Hot
+from newsletter.store.rows import Hot, HotForAll
 from newsletter.store.schema import delivery as table
 from newsletter.store.subscribers import suppressed_among
 from newsletter.wishes import PAUSED
@@ -110,7 +113,7 @@ class Deliveries:
         except _LostClaimError:
             with self._database.begin_again(self) as (connection, mark):
                 desk = self._desk(connection, terms, now, paced, _still_good(None, mark, terms, now))
-                lost = tuple(one for one in settled if not _recorded(desk, one))
+                lost = tuple(one for one in settled if not _recorded(desk, [one.claim.delivery_id], *_end_of(one)))
                 return self._served(desk, wanted, lost)
 
     def _desk(
@@ -158,7 +161,7 @@ class Deliveries:
             numbers = connection.execute(sending).scalars().all()
             for number in numbers:  # few: at most one for each connection of the dead process
                 connection.execute(update(table).where(table.c.id == number).values(freed))
-            _note_all(connection, [_event(number, kind, now) for number in numbers])
+            _note_all(connection, [_Event(number, kind) for number in numbers], now)
             return len(numbers)
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -210,9 +213,10 @@ class _LostClaimError(Exception):
 
 
 def _require_end(outcome: Outcome) -> None:
-    if outcome.state in {DeliveryState.PENDING, DeliveryState.SENDING}:
+    state = outcome.state
+    if state is DeliveryState.PENDING or state is DeliveryState.SENDING:
         raise ValueError(f"an attempt cannot end in the state {outcome.state.value}")
-    if (outcome.state is DeliveryState.DEFERRED) != (outcome.next_at is not None):
+    if (state is DeliveryState.DEFERRED) != (outcome.next_at is not None):
         raise ValueError("next_at is for a deferred delivery, and a deferred delivery needs it")
 
 
@@ -222,63 +226,69 @@ def _literally(state: DeliveryState) -> ColumnElement[str]:
 
 
 _BEING_SENT = _literally(DeliveryState.SENDING)
+_SENDING = DeliveryState.SENDING.value  # an enum's `value` costs a call each time
+_CONFIRMED = SubscriptionState.CONFIRMED.value
 
 #: A claim is known by its owner and by the attempt that it was taken for. What was once in doubt stays marked so.
-_END = Hot(
-    update(table)
-    .where(
-        table.c.id == bindparam("claim_id"),
-        table.c.owner == bindparam("claim_owner"),
-        table.c.state == _BEING_SENT,
-        table.c.attempts == bindparam("claim_attempts"),
-    )
-    .values(
-        state=bindparam("new_state"),
-        owner=null(),
-        lease_until=null(),
-        next_at=bindparam("new_next_at"),
-        code=bindparam("new_code"),
-        enhanced=bindparam("new_enhanced"),
-        sent_at=bindparam("new_sent_at"),
-        ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+_END = HotForAll(
+    lambda numbers: (
+        update(table)
+        .where(
+            table.c.id.in_(select(numbers.c.value)),
+            table.c.owner == bindparam("claim_owner"),
+            table.c.state == _BEING_SENT,
+            table.c.attempts == bindparam("claim_attempts"),
+        )
+        .values(
+            state=bindparam("new_state"),
+            owner=null(),
+            lease_until=null(),
+            next_at=bindparam("new_next_at"),
+            code=bindparam("new_code"),
+            enhanced=bindparam("new_enhanced"),
+            sent_at=bindparam("new_sent_at"),
+            ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+        )
     )
 )
 
 
-def _end_of(one: Settled, now: datetime) -> dict[str, Any]:
-    claim, outcome = one.claim, one.outcome
-    return {
-        "claim_id": claim.delivery_id,
-        "claim_owner": claim.owner,
-        "claim_attempts": claim.attempts,
+def _record(desk: _Desk, settled: Sequence[Settled]) -> None:
+    """Write down every result. Raises _LostClaimError where one does not count."""
+    for (owner, attempts, outcome), alike in groupby(settled, key=_end_of):
+        if not _recorded(desk, [one.claim.delivery_id for one in alike], owner, attempts, outcome):
+            raise _LostClaimError
+
+
+def _end_of(one: Settled) -> tuple[str, int, Outcome]:
+    return one.claim.owner, one.claim.attempts, one.outcome
+
+
+def _recorded(desk: _Desk, numbers: Sequence[int], owner: str, attempts: int, outcome: Outcome) -> bool:
+    """Whether all of these were being sent under that claim."""
+    values = {
+        "claim_owner": owner,
+        "claim_attempts": attempts,
         "new_state": outcome.state.value,
         "new_next_at": outcome.next_at,
         "new_code": outcome.code,
         "new_enhanced": outcome.enhanced,
-        "new_sent_at": now if outcome.state is DeliveryState.SENT else None,
+        "new_sent_at": desk.now if outcome.state is DeliveryState.SENT else None,
         "doubt": outcome.ambiguous,
     }
-
-
-def _record(desk: _Desk, settled: Sequence[Settled]) -> None:
-    """Write down every result. Raises _LostClaimError, before any event is written, where one does not count."""
-    if not settled:
-        return
-    if _END.each(desk.connection, [_end_of(one, desk.now) for one in settled]) != len(settled):
-        raise _LostClaimError
-    desk.events += [_result(one, desk.now) for one in settled]
-
-
-def _recorded(desk: _Desk, one: Settled) -> bool:
-    if _END.each(desk.connection, [_end_of(one, desk.now)]) == 0:
+    if _END.once(desk.connection, numbers, values) != len(numbers):
         return False
-    desk.events.append(_result(one, desk.now))
+    desk.events += [_Event(number, outcome.kind, outcome.code, outcome.enhanced) for number in numbers]
     return True
 
 
-def _result(one: Settled, now: datetime) -> dict[str, Any]:
-    outcome = one.outcome
-    return _event(one.claim.delivery_id, outcome.kind, now, code=outcome.code, enhanced=outcome.enhanced)
+class _Event(NamedTuple):
+    """What is to be noted of the delivery `number`."""
+
+    number: int
+    kind: str
+    code: int | None = None
+    enhanced: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -325,14 +335,14 @@ class _Desk:
         self.now = now
         self.choices = choices
         self.stock = stock
-        self.events: list[dict[str, Any]] = []
+        self.events: list[_Event] = []
         self._paced = paced
         self._paces = paces
         self._changed: dict[str, Pace] = {}
 
     def slot(self, domain: str, reserved_at: datetime | None) -> datetime:
         """When a message to `domain` may leave, by its pace; charged unless it was reserved before."""
-        scope = domain_scope(domain)
+        scope = domain_scope(domain) if self._paced else ""
         if scope not in self._paced:
             return self.now
         if scope not in self._changed:
@@ -345,7 +355,7 @@ class _Desk:
     def close(self) -> None:
         if self._changed:
             self._paces.save(self._changed, self.connection)
-        _note_all(self.connection, self.events)
+        _note_all(self.connection, self.events, self.now)
 
 
 def _claims(desk: _Desk, wanted: int) -> tuple[Claim, ...]:
@@ -441,17 +451,19 @@ def _found(queue: Select[tuple[Any, ...]], connection: Connection, values: Mappi
     return connection.execute(queue, dict(values)).all()
 
 
-_CLAIMED = Hot(
-    update(table)
-    .where(table.c.id == bindparam("row_id"))
-    .values(
-        state=_BEING_SENT,
-        owner=bindparam("new_owner"),
-        lease_until=bindparam("new_lease"),
-        attempts=bindparam("new_attempts"),
-        next_at=null(),
-        reserved_at=null(),
-        ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+_CLAIMED = HotForAll(
+    lambda numbers: (
+        update(table)
+        .where(table.c.id.in_(select(numbers.c.value)))
+        .values(
+            state=_BEING_SENT,
+            owner=bindparam("new_owner"),
+            lease_until=bindparam("new_lease"),
+            attempts=table.c.attempts + 1,
+            next_at=null(),
+            reserved_at=null(),
+            ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+        )
     )
 )
 
@@ -463,33 +475,25 @@ def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause], li
     chosen = {row.choice_id for row in rows if row.choice_id is not None}
     choices = desk.choices.of(connection, chosen) if chosen else _NO_CHOICES
     taken: list[Claim] = []
-    values: list[dict[str, Any]] = []
+    numbers: dict[bool, list[int]] = {False: [], True: []}  # by whether they are in doubt
     for row in rows:
-        expired = row.state == DeliveryState.SENDING.value
+        expired = row.state == _SENDING
         if expired:
-            desk.events.append(_event(row.id, "lease-expired", now))
+            desk.events.append(_Event(row.id, "lease-expired"))
         aside = _aside(row, desk, listed, paused, expired=expired) or _paced(desk, row)
         if aside is None:
             taken.append(_claim_of(row, terms.owner, lease_until, choices.get(row.choice_id, _EVERYTHING)))
-            values.append(_claimed(taken[-1], doubt=expired))
-            desk.events.append(_event(row.id, "claimed", now))
+            numbers[expired].append(row.id)
+            desk.events.append(_Event(row.id, "claimed"))
         else:
-            desk.events.append(_event(row.id, aside.kind, now))
+            desk.events.append(_Event(row.id, aside.kind))
             _set_aside(connection, row.id, aside, doubt=expired)
+    for doubt, those in numbers.items():
+        if those:
+            _CLAIMED.once(connection, those, {"new_owner": terms.owner, "new_lease": lease_until, "doubt": doubt})
     if taken:
-        _CLAIMED.each(connection, values)
         _begin_sending(desk, rows)
     return taken
-
-
-def _claimed(claim: Claim, *, doubt: bool) -> dict[str, Any]:
-    return {
-        "row_id": claim.delivery_id,
-        "new_owner": claim.owner,
-        "new_lease": claim.lease_until,
-        "new_attempts": claim.attempts,
-        "doubt": doubt,
-    }
 
 
 def _begin_sending(desk: _Desk, rows: Sequence[Row[Any]]) -> None:
@@ -524,7 +528,7 @@ def _aside(
 ) -> _Aside | None:
     """Why this delivery must not leave now; None where it may."""
     terms = desk.terms
-    if row.subscription_state != SubscriptionState.CONFIRMED.value:
+    if row.subscription_state != _CONFIRMED:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="not-subscribed")
     if row.id in listed:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="address-suppressed")
@@ -532,7 +536,7 @@ def _aside(
         return _Aside(state=DeliveryState.UNKNOWN, kind="held")
     if row.preferences is not None and not expired and terms.resting(row.newsletter, row.preferences, desk.now):
         return _Aside(state=DeliveryState.SKIPPED, kind=PAUSED, reason=PAUSED)
-    pause = paused.get(domain_scope(row.domain))
+    pause = paused.get(domain_scope(row.domain)) if paused else None
     if pause is not None and pause.until is not None:
         return _Aside(state=DeliveryState.DEFERRED, kind="domain-paused", next_at=pause.until)
     return None
@@ -569,23 +573,23 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime, choice: Choice) 
     )
 
 
-def _event(
-    number: int, kind: str, now: datetime, *, code: int | None = None, enhanced: str | None = None
-) -> dict[str, Any]:
-    return {"number": number, "moment": now, "what": kind, "reply": code, "status": enhanced}
+def _note_all(connection: Connection, events: Sequence[_Event], now: datetime) -> None:
+    """In this order; those that say the same one after the other are noted together."""
+    for (kind, code, enhanced), alike in groupby(events, key=itemgetter(1, 2, 3)):
+        values = {"moment": now, "what": kind, "reply": code, "status": enhanced}
+        _NOTE.once(connection, [event.number for event in alike], values)
 
 
-def _note_all(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
-    if events:
-        _NOTE.each(connection, events)
-
-
-_NOTE = Hot(
-    insert(schema.delivery_event).values(
-        delivery_id=bindparam("number"),
-        at=bindparam("moment"),
-        kind=bindparam("what"),
-        code=bindparam("reply"),
-        enhanced=bindparam("status"),
+_LOG = schema.delivery_event
+_NOTE = HotForAll(
+    lambda numbers: insert(_LOG).from_select(
+        [_LOG.c.delivery_id, _LOG.c.at, _LOG.c.kind, _LOG.c.code, _LOG.c.enhanced],
+        select(
+            numbers.c.value,
+            bindparam("moment", type_=schema.UtcDateTime()),
+            bindparam("what", type_=String()),
+            bindparam("reply", type_=Integer()),
+            bindparam("status", type_=String()),
+        ),
     )
 )
