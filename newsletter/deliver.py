@@ -116,7 +116,7 @@ class Verdict:
     slow: str | None = None
 
 
-_ACCEPTED = Verdict(outcome=Outcome(state=DeliveryState.SENT, kind="accepted", code=250))
+_ACCEPTED = Outcome(state=DeliveryState.SENT, kind="accepted", code=250)
 
 
 class Clerk:
@@ -139,8 +139,10 @@ class Clerk:
         """
         settled = [turn.settled for turn in turns if turn.settled is not None]
         now = self._clock()
-        terms = replace(self._terms, closed=self._closed(now))
-        exchange = self._ledger.exchange(settled, sum(turn.more for turn in turns), terms, now)
+        closed = self._closed(now)
+        if closed != self._terms.closed:
+            self._terms = replace(self._terms, closed=closed)
+        exchange = self._ledger.exchange(settled, sum(turn.more for turn in turns), self._terms, now)
         claims = iter(exchange.claims)
         return [next(claims, None) if turn.more else None for turn in turns]
 
@@ -182,6 +184,12 @@ class Sender:
         if claim is None:
             return None
         failure = yield from self._attempt(claim)
+        if failure is None:
+            self._settled = Settled(claim=claim, outcome=_ACCEPTED)
+            return _ACCEPTED
+        return (yield from self._failed(claim, failure))
+
+    def _failed(self, claim: Claim, failure: NewsletterError) -> Course[Outcome]:
         verdict = decide(claim, failure, now=self._clock(), max_age=self._post.max_age, hold=self._post.hold)
         self._settled = Settled(claim=claim, outcome=verdict.outcome)
         yield from self._consequences(claim, verdict)
@@ -226,17 +234,13 @@ class Sender:
         return None
 
 
-def decide(
-    claim: Claim, failure: NewsletterError | None, *, now: datetime, max_age: timedelta, hold: bool = False
-) -> Verdict:
-    """What an attempt means. A permanent refusal is never tried again (RFC 5321 4.2.1).
+def decide(claim: Claim, failure: NewsletterError, *, now: datetime, max_age: timedelta, hold: bool = False) -> Verdict:
+    """What a failed attempt means. A permanent refusal is never tried again (RFC 5321 4.2.1).
 
     `failure` is a TransportError or a MailError. Whose fault it was decides who pays: a recipient's own refusal ends the
     delivery, a domain's policy pauses the domain, a message that cannot be sent pauses its digest, and a relay that
     refuses us pauses everything.
     """
-    if failure is None:
-        return _ACCEPTED
     if not isinstance(failure, TransportError):
         return _not_made(claim, failure, now)
     if isinstance(failure, PermanentFailure):

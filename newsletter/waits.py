@@ -52,6 +52,14 @@ Wait: TypeAlias = Ready | Rest | Apart | Shared
 Course: TypeAlias = Generator[Wait, Any, T]
 
 
+def _nothing() -> Course[None]:
+    yield from ()
+
+
+NOTHING = _nothing()  #: the course of what is done already, as often as one likes
+next(NOTHING, None)
+
+
 def run(course: Course[T], rest: Callable[[float], object] = time.sleep) -> T:
     """Drives one course to its end; what it returns. `rest` waits for so many seconds."""
     try:

@@ -74,10 +74,6 @@ def make_claim(*, attempts: int = 1, created_at: datetime = NOW) -> Claim:
     )
 
 
-def test_accepted_is_sent() -> None:
-    assert decide(make_claim(), None, now=NOW, max_age=MAX_AGE).outcome.state is DeliveryState.SENT
-
-
 def test_a_permanent_refusal_is_never_tried_again_however_young() -> None:
     outcome = decide(make_claim(), PermanentFailure("no", code=550, enhanced="5.1.1"), now=NOW, max_age=MAX_AGE).outcome
     assert (outcome.state, outcome.code, outcome.enhanced) == (DeliveryState.BOUNCED, 550, "5.1.1")
