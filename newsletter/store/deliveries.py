@@ -13,20 +13,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Integer,
     Row,
     Select,
     String,
     and_,
     bindparam,
     func,
-    insert,
     literal_column,
     null,
     or_,
@@ -52,7 +49,8 @@ from newsletter.model import (
 from newsletter.pacing import Pace, holds, reserve
 from newsletter.store import schema
 from newsletter.store.choices import Choices
-from newsletter.store.database import Database
+from newsletter.store.database import Again, Database
+from newsletter.store.delivery_events import DeliveryEvent, NewEvent, events_of, note_all
 from newsletter.store.digests import READY, SENDING
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
@@ -60,17 +58,6 @@ from newsletter.store.rows import Hot, HotForAll
 from newsletter.store.schema import delivery as table
 from newsletter.store.subscribers import suppressed_among
 from newsletter.wishes import PAUSED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryEvent:
-    """One thing that happened to a delivery. `kind` is a machine word; `code` and `enhanced` as in Outcome."""
-
-    at: datetime
-    kind: str
-    code: int | None
-    enhanced: str | None
-
 
 _PACES_KEPT = timedelta(minutes=1)
 _EVERYTHING = Choice()
@@ -102,24 +89,33 @@ class Deliveries:
 
         Raises ValueError for an outcome that ends nothing.
         """
+        exchange, seal = self.begin_exchange(settled, wanted, terms, now)
+        seal()
+        return exchange
+
+    def begin_exchange(
+        self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime
+    ) -> tuple[Exchange, Callable[[], None]]:
+        """What `exchange` does, but nothing of it counts before the second one, which commits, was called: by any thread,
+        and in any case. Both raise StoreError.
+        """
         for one in settled:
             _require_end(one.outcome)
         paced = self._paced_scopes(now) if wanted else frozenset()
         try:
-            with self._database.begin_again(self) as (connection, mark):
-                desk = self._desk(connection, terms, now, paced, _still_good(self._stock, mark, terms, now))
+            with self._database.begin_again(self) as again:
+                desk = self._desk(again, terms, now, paced, self._stock)
                 _record(desk, settled)
-                return self._served(desk, wanted)
+                return self._served(desk, wanted), again.commit
         except _LostClaimError:
-            with self._database.begin_again(self) as (connection, mark):
-                desk = self._desk(connection, terms, now, paced, _still_good(None, mark, terms, now))
+            with self._database.begin_again(self) as again:
+                desk = self._desk(again, terms, now, paced, None)
                 lost = tuple(one for one in settled if not _recorded(desk, [one.claim.delivery_id], *_end_of(one)))
-                return self._served(desk, wanted, lost)
+                return self._served(desk, wanted, lost), again.commit
 
-    def _desk(
-        self, connection: Connection, terms: Terms, now: datetime, paced: Collection[str], stock: _Stock
-    ) -> _Desk:
-        return _Desk(connection, terms, now, paced, self._paces, self._choices, stock)
+    def _desk(self, again: Again, terms: Terms, now: datetime, paced: Collection[str], stock: _Stock | None) -> _Desk:
+        good = _still_good(stock, again.mark, terms, now)
+        return _Desk(again.connection, terms, now, paced, self._paces, self._choices, good)
 
     def _served(self, desk: _Desk, wanted: int, lost: tuple[Settled, ...] = ()) -> Exchange:
         """Within the transaction, so that nobody else can take of the stock meanwhile."""
@@ -161,7 +157,7 @@ class Deliveries:
             numbers = connection.execute(sending).scalars().all()
             for number in numbers:  # few: at most one for each connection of the dead process
                 connection.execute(update(table).where(table.c.id == number).values(freed))
-            _note_all(connection, [_Event(number, kind) for number in numbers], now)
+            note_all(connection, [NewEvent(number, kind) for number in numbers], now)
             return len(numbers)
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -196,13 +192,6 @@ class Deliveries:
         """What happened to a delivery, oldest first."""
         with self._database.read() as connection:
             return events_of(connection, delivery_id)
-
-
-def events_of(connection: Connection, delivery_id: int) -> tuple[DeliveryEvent, ...]:
-    """What happened to a delivery, oldest first."""
-    log = schema.delivery_event
-    rows = connection.execute(select(log).where(log.c.delivery_id == delivery_id).order_by(log.c.id))
-    return tuple(DeliveryEvent(at=row.at, kind=row.kind, code=row.code, enhanced=row.enhanced) for row in rows)
 
 
 _Queue = Callable[[Connection, Mapping[str, Any]], Sequence[Any]]
@@ -278,17 +267,8 @@ def _recorded(desk: _Desk, numbers: Sequence[int], owner: str, attempts: int, ou
     }
     if _END.once(desk.connection, numbers, values) != len(numbers):
         return False
-    desk.events += [_Event(number, outcome.kind, outcome.code, outcome.enhanced) for number in numbers]
+    desk.events += [NewEvent(number, outcome.kind, outcome.code, outcome.enhanced) for number in numbers]
     return True
-
-
-class _Event(NamedTuple):
-    """What is to be noted of the delivery `number`."""
-
-    number: int
-    kind: str
-    code: int | None = None
-    enhanced: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -335,7 +315,7 @@ class _Desk:
         self.now = now
         self.choices = choices
         self.stock = stock
-        self.events: list[_Event] = []
+        self.events: list[NewEvent] = []
         self._paced = paced
         self._paces = paces
         self._changed: dict[str, Pace] = {}
@@ -355,7 +335,7 @@ class _Desk:
     def close(self) -> None:
         if self._changed:
             self._paces.save(self._changed, self.connection)
-        _note_all(self.connection, self.events, self.now)
+        note_all(self.connection, self.events, self.now)
 
 
 def _claims(desk: _Desk, wanted: int) -> tuple[Claim, ...]:
@@ -479,14 +459,14 @@ def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause], li
     for row in rows:
         expired = row.state == _SENDING
         if expired:
-            desk.events.append(_Event(row.id, "lease-expired"))
+            desk.events.append(NewEvent(row.id, "lease-expired"))
         aside = _aside(row, desk, listed, paused, expired=expired) or _paced(desk, row)
         if aside is None:
             taken.append(_claim_of(row, terms.owner, lease_until, choices.get(row.choice_id, _EVERYTHING)))
             numbers[expired].append(row.id)
-            desk.events.append(_Event(row.id, "claimed"))
+            desk.events.append(NewEvent(row.id, "claimed"))
         else:
-            desk.events.append(_Event(row.id, aside.kind))
+            desk.events.append(NewEvent(row.id, aside.kind))
             _set_aside(connection, row.id, aside, doubt=expired)
     for doubt, those in numbers.items():
         if those:
@@ -571,25 +551,3 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime, choice: Choice) 
         created_at=row.created_at,
         choice=choice,
     )
-
-
-def _note_all(connection: Connection, events: Sequence[_Event], now: datetime) -> None:
-    """In this order; those that say the same one after the other are noted together."""
-    for (kind, code, enhanced), alike in groupby(events, key=itemgetter(1, 2, 3)):
-        values = {"moment": now, "what": kind, "reply": code, "status": enhanced}
-        _NOTE.once(connection, [event.number for event in alike], values)
-
-
-_LOG = schema.delivery_event
-_NOTE = HotForAll(
-    lambda numbers: insert(_LOG).from_select(
-        [_LOG.c.delivery_id, _LOG.c.at, _LOG.c.kind, _LOG.c.code, _LOG.c.enhanced],
-        select(
-            numbers.c.value,
-            bindparam("moment", type_=schema.UtcDateTime()),
-            bindparam("what", type_=String()),
-            bindparam("reply", type_=Integer()),
-            bindparam("status", type_=String()),
-        ),
-    )
-)

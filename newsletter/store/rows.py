@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from newsletter.store.database import driver_of
 from newsletter.store.schema import UtcDateTime
 
 
@@ -65,7 +65,7 @@ class Hot:
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, dict(values)).all()
         text, fill = self._compiled
-        found = _driver(connection).execute(text, fill(values)).fetchall()
+        found = driver_of(connection).execute(text, fill(values)).fetchall()
         make, moments = self._row
         return [make(_with_moments(row, moments)) for row in found]
 
@@ -74,7 +74,7 @@ class Hot:
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement, dict(values)).rowcount
         text, fill = self._compiled
-        return _driver(connection).execute(text, fill(values)).rowcount
+        return driver_of(connection).execute(text, fill(values)).rowcount
 
     @cached_property
     def _compiled(self) -> tuple[str, Callable[[Mapping[str, Any]], Sequence[Any]]]:
@@ -111,12 +111,6 @@ class HotForAll:
         if connection.dialect.name == "sqlite":
             return self._lite.once(connection, {"numbers": json.dumps(numbers), **values})
         return self._other.once(connection, {"numbers": list(numbers), **values})
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
 
 
 def _filler(
