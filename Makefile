@@ -1,4 +1,4 @@
-# Seven words: demo, preview, test, run, format, bench, clean. Each builds the virtual environment first if it has to.
+# Words: demo, preview, test, run, format, bench, lock, audit, sbom, clean. Each builds the virtual environment first if it has to.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,8 +8,13 @@ DEMO_NOW := 2026-11-20T09:00:00Z
 # What decides, without input or output: every line and branch of it is run by the tests.
 CORE := newsletter/model/*.py,newsletter/errors.py,newsletter/periods.py,newsletter/audience.py,newsletter/similarity.py,newsletter/digest.py,newsletter/pacing.py,newsletter/wishes.py,newsletter/searching.py,newsletter/subscribe.py
 NEWSLETTER := $(BIN)/newsletter
+# What builds is installed first, so that no build fetches anything; then every file is compared with its hash.
+TOOLS := $(VENV)-tools/bin
+INSTALL := pip install --quiet --disable-pip-version-check --require-hashes
+# The versions that are locked stay, where they can, as long as nobody says `make lock UPGRADE=--upgrade`.
+LOCK := $(TOOLS)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(UPGRADE)
 
-.PHONY: demo preview test run format bench clean
+.PHONY: demo preview test run format bench lock audit sbom clean
 
 demo: $(VENV)/installed
 	@$(NEWSLETTER) ingest --now $(DEMO_NOW)
@@ -48,11 +53,30 @@ format: $(VENV)/installed
 bench: $(VENV)/installed
 	for each in bench/*.py; do $(BIN)/python $$each || exit 1; done
 
-$(VENV)/installed: pyproject.toml constraints.txt
+lock: $(VENV)-tools/installed
+	$(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(LOCK) pyproject.toml --extra dev --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra css-inline --extra postgres --constraint requirements/dev.txt --output-file requirements/run.txt
+	$(LOCK) requirements/tools.in --output-file requirements/tools.txt
+
+audit: $(VENV)-tools/installed
+	@$(TOOLS)/pip-audit --require-hashes --disable-pip --progress-spinner off --format json \
+		--requirement requirements/run.txt | $(TOOLS)/python requirements/audit.py
+
+sbom: $(VENV)/installed $(VENV)-tools/installed
+	$(TOOLS)/cyclonedx-py environment --pyproject pyproject.toml --output-format JSON --output-file sbom.json $(BIN)/python
+
+$(VENV)/installed: pyproject.toml requirements/build.txt requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/$(INSTALL) --requirement requirements/build.txt
+	$(BIN)/$(INSTALL) --no-build-isolation --requirement requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)-tools/installed: requirements/tools.txt
+	$(PYTHON) -m venv $(VENV)-tools
+	$(TOOLS)/$(INSTALL) --requirement requirements/tools.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) public var preview build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-tools sbom.json public var preview build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

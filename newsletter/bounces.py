@@ -22,10 +22,12 @@ from newsletter.model.incoming import (
     Failure,
     Fate,
     Letter,
+    NoteBounce,
     PastDelivery,
     Report,
     ReportKind,
     SentDelivery,
+    SentNote,
 )
 
 SOFT_BOUNCES = 5  #: so many in a row, ...
@@ -72,7 +74,14 @@ class Store(Protocol):
     def find_message(self, message_ids: Collection[str]) -> SentDelivery | None: ...
     def newest(self, subscriber_id: str, newsletter: str) -> SentDelivery | None: ...
     def history(self, subscriber_id: str, since: datetime) -> tuple[PastDelivery, ...]: ...
-    def record(self, bounce: Bounce, address_key: str | None, now: datetime) -> bool: ...
+    def record(self, bounce: Bounce, keys: Collection[str], now: datetime) -> bool: ...
+
+
+class Notes(Protocol):
+    def find(self, name: str) -> SentNote | None: ...
+    def find_message(self, message_ids: Collection[str]) -> SentNote | None: ...
+    def newest(self, subscriber_id: str) -> SentNote | None: ...
+    def record(self, bounce: NoteBounce, now: datetime) -> bool: ...
 
 
 class Subscribers(Protocol):
@@ -81,7 +90,7 @@ class Subscribers(Protocol):
 
 class Leaving(Protocol):
     @property
-    def newsletter(self) -> str: ...
+    def newsletters(self) -> tuple[str, ...]: ...
     @property
     def subscriber_id(self) -> str: ...
 
@@ -93,6 +102,7 @@ class Names(Protocol):
     def read_return_path(self, address: str) -> str: ...
     def read_unsubscribe(self, token: str) -> Leaving: ...
     def address_key(self, address: str) -> str: ...
+    def person_key(self, address: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +110,7 @@ class Desk:
     """What taking in needs."""
 
     store: Store
+    notes: Notes
     subscribers: Subscribers
     names: Names
     read: Callable[[bytes, str], Report]
@@ -204,6 +215,21 @@ def decide(report: Report, delivery: SentDelivery, history: Sequence[PastDeliver
     )
 
 
+def decide_note(report: Report, note: SentNote) -> NoteBounce:
+    """What a bounce or a complaint about a note means.
+
+    Whoever calls a question spam is a person who wants no mail from us. A question to a dead address is void, and the
+    address, which was never anybody's, is not remembered.
+    """
+    if report.kind is ReportKind.COMPLAINT:
+        return NoteBounce(note=note, kind=BounceKind.COMPLAINT, suppress="complaint", person=True, end=True)
+    kind, _ = judge(report)
+    if kind is not BounceKind.HARD:
+        return NoteBounce(note=note, kind=kind)
+    asked = note.request_id is not None
+    return NoteBounce(note=note, kind=kind, suppress=None if asked else "bounced", end=asked)
+
+
 # -- doing -------------------------------------------------------------------------------------------------------------
 
 
@@ -240,12 +266,12 @@ def take(letter: Letter, desk: Desk, now: datetime) -> Taken:
     if report.kind is ReportKind.UNKNOWN:
         return Taken(word="unclear", fate=Fate.PERSON)
     try:
-        named, delivery = _named(report, desk)
+        named, found = _named(report, desk)
     except TokenError:
         return Taken(word="forged")
-    if delivery is None:
+    if found is None:
         return Taken(word="unknown-delivery") if named else Taken(word="unnamed", fate=Fate.PERSON)
-    return _record(report, delivery, desk, now)
+    return _record_note(report, found, desk, now) if isinstance(found, SentNote) else _record(report, found, desk, now)
 
 
 def _leave(report: Report, desk: Desk, now: datetime) -> Taken:
@@ -254,16 +280,17 @@ def _leave(report: Report, desk: Desk, now: datetime) -> Taken:
         leaving = desk.names.read_unsubscribe(report.tokens[0])
     except TokenError:
         return Taken(word="unclear", fate=Fate.PERSON)
-    ended = desk.subscribers.unsubscribe(leaving.subscriber_id, leaving.newsletter, now)
-    return Taken(word="unsubscribed" if ended else "repeated")
+    ended = [desk.subscribers.unsubscribe(leaving.subscriber_id, each, now) for each in leaving.newsletters]
+    return Taken(word="unsubscribed" if any(ended) else "repeated")
 
 
-def _named(report: Report, desk: Desk) -> tuple[bool, SentDelivery | None]:
-    """Whether a report names a message at all, and that message's delivery. Raises TokenError for a false return path."""
+def _named(report: Report, desk: Desk) -> tuple[bool, SentDelivery | SentNote | None]:
+    """Whether a report names a message at all, and that message. Raises TokenError for a false return path."""
     paths = [address for address in report.addresses if desk.names.is_return_path(address)]
     if paths:
-        return True, desk.store.find(_first_true(paths, desk.names))
-    found = desk.store.find_message(report.message_ids)
+        name = _first_true(paths, desk.names)
+        return True, desk.store.find(name) or desk.notes.find(name)
+    found = desk.store.find_message(report.message_ids) or desk.notes.find_message(report.message_ids)
     if found is None and report.kind is ReportKind.COMPLAINT:
         found = _by_link(report, desk)
     return bool(report.message_ids), found
@@ -278,14 +305,15 @@ def _first_true(paths: Sequence[str], names: Names) -> str:
     return names.read_return_path(paths[-1])
 
 
-def _by_link(report: Report, desk: Desk) -> SentDelivery | None:
+def _by_link(report: Report, desk: Desk) -> SentDelivery | SentNote | None:
     """Some take the ids out of the copy that they send along, but not its List-Unsubscribe."""
     for token in report.tokens:
         try:
             leaving = desk.names.read_unsubscribe(token)
         except TokenError:
             continue
-        return desk.store.newest(leaving.subscriber_id, leaving.newsletter)
+        digests = (desk.store.newest(leaving.subscriber_id, each) for each in leaving.newsletters)
+        return next(filter(None, digests), None) or desk.notes.newest(leaving.subscriber_id)
     return None
 
 
@@ -298,7 +326,20 @@ def _record(report: Report, delivery: SentDelivery, desk: Desk, now: datetime) -
     soft = not complaint and judge(report)[0] is BounceKind.SOFT
     history = desk.store.history(delivery.subscriber_id, now - MEMORY) if soft else ()
     bounce = decide(report, delivery, history, now)
-    key = None if delivery.address is None else desk.names.address_key(delivery.address)
-    if not desk.store.record(bounce, key, now):
+    if not desk.store.record(bounce, _keys(delivery.address, desk.names, complaint=complaint), now):
         return Taken(word="repeated")
     return Taken(word=bounce.kind.value, delivery_id=delivery.id, domain=delivery.domain)
+
+
+def _record_note(report: Report, note: SentNote, desk: Desk, now: datetime) -> Taken:
+    bounce = decide_note(report, note)
+    if not desk.notes.record(bounce, now):
+        return Taken(word="repeated")
+    return Taken(word=bounce.kind.value, domain=note.domain)
+
+
+def _keys(address: str | None, names: Names, *, complaint: bool) -> tuple[str, ...]:
+    """What is suppressed: a complaint is a person's, however they spell their address; a dead mailbox is that one alone."""
+    if address is None:
+        return ()
+    return (names.address_key(address), names.person_key(address)) if complaint else (names.address_key(address),)

@@ -8,7 +8,7 @@ The senders of a process share their commits: whoever is ready when nothing else
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -63,7 +63,7 @@ class Mailings(Protocol):
 
 
 class Suppressions(Protocol):
-    def suppress(self, address_key: str, reason: str, now: datetime) -> None: ...
+    def suppress(self, keys: Collection[str], reason: str, now: datetime) -> None: ...
 
 
 class Paces(Protocol):
@@ -221,7 +221,7 @@ class Sender:
     def _consequences(self, claim: Claim, verdict: Verdict) -> Course[None]:
         if verdict.dead:
             key = self._post.address_key(claim.subscriber.address)
-            self._post.suppressions.suppress(key, "bounced", self._clock())
+            self._post.suppressions.suppress([key], "bounced", self._clock())
         if verdict.slow is not None:
             self._post.paces.change(verdict.slow, lambda pace: slow(pace, self._clock()))
         if verdict.pause is not None:

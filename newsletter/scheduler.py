@@ -98,6 +98,9 @@ class Ticker:
             _log.warning("domain-complains", domain=domain, number=number)
 
     def _forget(self) -> None:
+        again = self._app.readers.erase_again(clock.now())
+        if again:
+            _log.warning("erased-again", people=again)
         events = self._app.delivery.forget(clock.now())
         if events:
             _log.info("forgotten", events=events)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from newsletter.addresses import is_mailbox
 from newsletter.errors import (
     AmbiguousFailure,
     FormError,
@@ -29,15 +29,15 @@ from newsletter.model import (
     NoteOutcome,
     Preferences,
     Request,
+    Restraint,
     Subscriber,
     Subscription,
     SubscriptionState,
 )
 from newsletter.words import marked
 
-MOST_CONFIRMATIONS = 3  #: so many confirmations an address gets that never says yes
-CONFIRMATION_GAP = timedelta(hours=24)  #: between two mails that somebody asked for with an address
 REQUEST_LIFE = timedelta(hours=48)  #: so long a request waits to be confirmed
+SENT_NOTE_LIFE = timedelta(days=90)  #: so long something may come back for a note; people press "spam" late
 PREFERENCES_GAP = timedelta(hours=1)  #: between two notes with a link to preferences that a reader asks for
 
 #: How long a note waits after each attempt; somebody sits before the screen and waits for it.
@@ -46,46 +46,21 @@ RELAY_WAIT = timedelta(minutes=15)  #: how long nothing is tried after the relay
 
 BY_PREFERENCES = "preferences"  #: the source of a consent that was given on the page of preferences
 
-#: One mailbox (RFC 5321 4.1.2, without quoted local parts, which hardly anybody has and many programs get wrong).
-_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>,;:\"()\[\]\\\x00-\x20\x7f-\x9f]{1,253}")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _LONGEST_NAME = 200
-_DOTS_MEAN_NOTHING = frozenset({"gmail.com", "googlemail.com"})
 
 NO_ADDRESS = marked("Please write one whole email address, such as name@example.org.")
 NO_NEWSLETTER = marked("Please choose at least one newsletter.")
 NO_CONSENT = marked("Please tick the box: we may write to you only if you agree.")
 
 
-# -- addresses --------------------------------------------------------------------------------------------------------
-
-
-def is_mailbox(address: str) -> bool:
-    """Whether it is exactly one address in a form that can be mailed."""
-    return _ADDRESS.fullmatch(address) is not None and not address.endswith((".", "-"))
+# -- names ------------------------------------------------------------------------------------------------------------
 
 
 def is_name(name: str) -> bool:
     """Whether it can stand in a header, and is no longer than a name is."""
     return _UNSAFE.search(name) is None and len(name) <= _LONGEST_NAME
-
-
-def mailbox_of(address: str) -> str:
-    """The one mailbox that many spellings mean, for limits alone: mail goes to the address as its owner wrote it."""
-    local, _, domain = unicodedata.normalize("NFKC", address.strip()).casefold().rpartition("@")
-    local, domain = local.partition("+")[0], _in_ascii(domain.rstrip("."))
-    if domain in _DOTS_MEAN_NOTHING:
-        local, domain = local.replace(".", ""), "gmail.com"
-    return f"{local}@{domain}"
-
-
-def _in_ascii(domain: str) -> str:
-    """A domain in the form that DNS knows (RFC 5890); as it is, where it has none."""
-    try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
-        return domain
 
 
 # -- asking and confirming --------------------------------------------------------------------------------------------
@@ -119,19 +94,27 @@ def new_request(
     )
 
 
-def answer(request: Request, known: Known, *, newsletters: Collection[str], braked: bool, now: datetime) -> Answer:
+def answer(
+    request: Request,
+    known: Known,
+    *,
+    newsletters: Collection[str],
+    restraint: Restraint,
+    braked: bool,
+    now: datetime,
+) -> Answer:
     """What is done about a request. `braked`: as many mails were sent in this hour as an operator lets.
 
-    An address that bounced, complained or was erased for good gets nothing, and nobody gets a second mail within a day
+    An address that bounced, complained or was erased for good gets nothing, and nobody gets a second mail so soon
     because somebody asks with their address.
     """
     wanted = {slug for slug in request.newsletters if slug in newsletters}
     if known.suppressed or not wanted:
         return Answer.NOTHING
-    if known.asked is not None and now - known.asked.at < CONFIRMATION_GAP:
+    if known.asked is not None and now - known.asked.at < restraint.gap:
         return Answer.NOTHING
     reminds = wanted <= known.confirmed
-    if not reminds and known.asked is not None and known.asked.count >= MOST_CONFIRMATIONS:
+    if not reminds and known.asked is not None and known.asked.count >= restraint.most:
         return Answer.NOTHING
     if braked:
         return Answer.WAIT

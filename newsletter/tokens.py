@@ -19,16 +19,20 @@ from functools import cached_property
 from itsdangerous import BadData, BadSignature, Signer, TimestampSigner
 from itsdangerous.encoding import base64_decode, base64_encode
 
+from newsletter.addresses import mailbox_of, person_of
 from newsletter.errors import TokenError
 
 PREFERENCES_LIFE = timedelta(days=7)  #: so long a link to somebody's preferences works
 CONFIRMATION_LIFE = timedelta(hours=48)  #: so long a link that confirms works
+
+SEVERAL = "~"  #: between the newsletters of one link; it stands in no newsletter's name
 
 _BLOCK = 64  # octets that SHA-256 takes at a time
 _CLOCKS_DIFFER = timedelta(minutes=10)  # of two machines, at most
 _UNSUBSCRIBE = "unsubscribe"
 _PREFERENCES = "preferences"
 _RETURN_PATH = "return-path"
+_PERSON = "person"
 _LONGEST_LOCAL_PART = 64  # octets (RFC 5321 4.5.3.1.1)
 #: `b+NAME.SIGNATURE@domain`: the name is the left side of a Message-ID. Servers on the way may change letters' case.
 _NAMED = re.compile(r"[^@\s]{0,26}\+([a-z2-7]{26})\.([a-z2-7]{10})@[^@\s]{1,253}", re.IGNORECASE)
@@ -36,10 +40,14 @@ _NAMED = re.compile(r"[^@\s]{0,26}\+([a-z2-7]{26})\.([a-z2-7]{10})@[^@\s]{1,253}
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """Whose subscription to which newsletter a link ends."""
+    """Whose subscription to which newsletter a link ends; a welcome to several at once has one link for them all."""
 
     newsletter: str
     subscriber_id: str
+
+    @property
+    def newsletters(self) -> tuple[str, ...]:
+        return tuple(self.newsletter.split(SEVERAL))
 
 
 def _canonical(token: str) -> str:
@@ -78,7 +86,10 @@ class Tokens:
         self._secrets = tuple(secrets)
 
     def unsubscribe(self, newsletter: str, subscriber_id: str) -> str:
-        """A token that never expires (RFC 8058 sets no limit, and people keep mail for years)."""
+        """A token that never expires (RFC 8058 sets no limit, and people keep mail for years).
+
+        Several newsletters are written with SEVERAL between them.
+        """
         named = f"{newsletter}.{subscriber_id}"
         return f"{named}.{base64_encode(self._sign_unsubscribe(named.encode())).decode()}"
 
@@ -116,7 +127,7 @@ class Tokens:
     def message_id(self, newsletter: str, period: str, subscriber_id: str, domain: str) -> str:
         """The same for every attempt, crash and restore; reveals nothing (RFC 5322 3.6.4)."""
         digest = self._keyed("message-id", f"{newsletter}|{period}|{subscriber_id}")
-        return f"<{base64.b32encode(digest).decode()[:26].lower()}@{domain}>"
+        return f"<{_name_of(digest)}@{domain}>"
 
     def return_path(self, message_id: str, address: str) -> str:
         """The envelope sender of one message (VERP): what comes back to it tells by itself which message it is about.
@@ -155,8 +166,16 @@ class Tokens:
         return base64.b32encode(digest).decode()[:10].lower()
 
     def address_key(self, address: str) -> str:
-        """A keyed hash of an address: what a suppression keeps, so that it survives erasure."""
-        return self._keyed("address", address.strip().casefold()).hex()
+        """A keyed hash of the mailbox that an address certainly means: what a suppression keeps, so that it survives erasure."""
+        return self._keyed("address", mailbox_of(address)).hex()
+
+    def person_key(self, address: str) -> str:
+        """A keyed hash of all spellings that may mean one person, for limits, and for who wants no mail in any of them."""
+        return f"{_PERSON}/{_name_of(self._keyed(_PERSON, person_of(address)))}"
+
+    def erasure_key(self, address: str) -> str:
+        """A keyed hash of an address, unlike all others: what is kept of somebody who was erased, to do it again."""
+        return self._keyed("erased", address.strip().casefold()).hex()
 
     def allowance_key(self, scope: str, who: str) -> str:
         """A keyed hash of who did something: what a limit keeps of an address or a network, another for each scope."""
@@ -175,6 +194,11 @@ class Tokens:
     @cached_property
     def _oldest(self) -> Callable[[bytes], bytes]:
         return _keyed_hash(self._secrets[-1].encode())
+
+
+def _name_of(octets: bytes) -> str:
+    """Up to 130 bits in letters that no mail server changes."""
+    return base64.b32encode(octets).decode()[:26].lower()
 
 
 def _keyed_hash(key: bytes) -> Callable[[bytes], bytes]:

@@ -19,6 +19,7 @@ from newsletter.store.bounces import Bounces
 from newsletter.store.control import Control, DeliveryRecord
 from newsletter.store.database import Database
 from newsletter.store.deliveries import Deliveries
+from newsletter.store.sent_notes import SentNotes
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 
@@ -75,7 +76,8 @@ class Office:
     @property
     def desk(self) -> Desk:
         subscribers = Subscribers(self.database)
-        return Desk(store=Bounces(self.database), subscribers=subscribers, names=TOKENS, read=read)
+        notes = SentNotes(self.database)
+        return Desk(store=Bounces(self.database), notes=notes, subscribers=subscribers, names=TOKENS, read=read)
 
     def send(self, address: str = ANN, newsletter: str = WEEKLY, *, accepted: bool = True) -> Sent:
         """A digest to one person, sent at `now`; without `accepted` it is being sent."""

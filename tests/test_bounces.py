@@ -21,6 +21,7 @@ from newsletter.store import schema
 from newsletter.store.bounces import Bounces
 from newsletter.store.database import open_database
 from newsletter.store.persons import Persons
+from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -214,6 +215,23 @@ def test_every_example_has_the_consequence_that_it_should(office: Office, path: 
     assert office.delivery(other).state is DeliveryState.SENT
 
 
+def test_a_complaint_is_a_persons_and_a_dead_mailbox_is_that_one_alone(office: Office) -> None:
+    dead, angry = office.send("bea+digest@example.net"), office.send("a.b+x@gmail.com")
+    office.take_in(dead.returned("postfix-unknown-user"), angry.returned("arf-abuse"))
+    people, key, person = Subscribers(office.database), TOKENS.address_key, TOKENS.person_key
+    assert people.suppressed(key("bea+digest@example.net"))
+    assert not people.suppressed(key("bea@example.net"))
+    assert not people.suppressed(person("bea@example.net"))
+    assert people.suppressed(key("ab@gmail.com")), "whatever is sent to that mailbox"
+    assert people.suppressed(person("ab@gmail.com"))
+
+
+def test_a_mailbox_that_is_known_by_many_spellings_is_dead_in_all(office: Office) -> None:
+    office.take_in(office.send("a.b+x@gmail.com").returned("postfix-unknown-user"))
+    assert office.suppressed("AB@googlemail.com")
+    assert not office.suppressed("ab@example.org")
+
+
 def test_the_operator_hears_which_domains_mistrust_us(office: Office) -> None:
     ann, bob, eve = (office.send(address) for address in (ANN, "bob@example.net", "eve@example.com"))
     tally = office.take_in(
@@ -396,7 +414,7 @@ def test_a_complaint_ends_one_subscription_and_all_mail(office: Office) -> None:
 
 def test_an_erased_person_is_not_written_down_again(office: Office) -> None:
     sent = office.send()
-    Persons(office.database).erase(ANN, ())
+    Persons(office.database).erase(ANN, (), lambda _: None)
     assert office.words(sent.returned("postfix-unknown-user")) == {"hard": 1}
     assert not office.suppressed()
     assert office.words(sent.returned("unsubscribe-by-link")) == {"repeated": 1}
@@ -448,5 +466,5 @@ def test_no_message_stops_the_others(data: bytes) -> None:
     from newsletter.bounces import Desk
     from newsletter.incoming.parse import read
 
-    desk = Desk(store=Nothing(), subscribers=Nothing(), names=TOKENS, read=read)  # type: ignore[arg-type]
+    desk = Desk(store=Nothing(), notes=Nothing(), subscribers=Nothing(), names=TOKENS, read=read)  # type: ignore[arg-type]
     assert take(Letter("", data), desk, START).delivery_id is None

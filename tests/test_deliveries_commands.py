@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import shutil
 import sqlite3
+import stat
+from contextlib import closing
 from pathlib import Path
 
 import dkim
@@ -158,6 +160,45 @@ def test_a_database_that_was_put_back_sends_nothing_until_an_operator_says_so(pl
     assert planned.told("deliver", "--now", LATER)["deliveries"] == {"sent": 1}
     assert _mails(planned) == 1, "the same Message-ID, so the same file"
     assert planned.told("deliver", "--now", NEXT_DAY) == {"answers": {}, "notes": {}, "deliveries": {}, "paused": []}
+
+
+def _copied(workshop: Workshop, source: Path, target: Path) -> None:
+    """The file of the database as a backup is made and put back."""
+    for each in ("", "-wal", "-shm"):
+        target.with_name(f"{target.name}{each}").unlink(missing_ok=True)
+    with closing(sqlite3.connect(source)) as database:
+        database.execute("VACUUM INTO ?", (str(target),))
+    target.chmod(0o600)
+
+
+@pytest.mark.parametrize("command", [("deliver",), ("deliveries", "resume", "all")])
+@pytest.mark.parametrize("delivered", [True, False], ids=["after a delivery", "within one generation"])
+def test_who_was_erased_is_erased_again_from_a_backup(
+    planned: Workshop, command: tuple[str, ...], delivered: bool
+) -> None:
+    """Also where nothing else tells that it was put back."""
+    database, backup = planned.folder / "var" / "newsletter.db", planned.folder / "backup.db"
+    if delivered:
+        planned.told("deliver", "--now", NOW)
+    _copied(planned, database, backup)
+    assert planned.told("subscribers", "erase", "Ann@example.org", "--now", NOW) == {"erased": True}
+    if delivered:
+        planned.told("deliver", "--now", LATER)
+    _copied(planned, backup, database)
+    told = ("subscribers", "add", "ann@example.org", "--newsletter", "daily", "--consent", "again", "--now", NEXT_DAY)
+    assert planned.told("subscribers", "export", "ann@example.org")["subscriptions"]
+    done = planned.run(*command, "--now", LATER)
+    assert done.returncode in {0, 1}
+    assert planned.told("subscribers", "export", "ann@example.org") == {}
+    assert b"ann@example.org" not in b"".join(
+        planned.files("var").get(name, b"") for name in ("newsletter.db", "erased")
+    )
+    assert planned.told("subscribers", "export", "bea@example.org")["subscriptions"]
+    planned.told(*told)
+    planned.run("deliver", "--now", NEXT_DAY)
+    assert planned.told("subscribers", "export", "ann@example.org")["subscriptions"], "who comes back stays"
+    log = planned.folder / "var" / "erased"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_nothing_leaves_outside_of_a_newsletters_hours(planned: Workshop) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from newsletter.model.wire import LONGEST_LINE, Frame, Wire, wire_problem
@@ -65,6 +65,32 @@ def test_what_stands_in_several_gaps_is_looked_at_once_and_counts_in_each(
 ) -> None:
     told = {str(place): values[place % len(values)] for place in range(3)}
     slots = [str(place) for place in places[1 : len(fixed)]]
+    data = fixed[0] + b"".join(told[slot] + piece for slot, piece in zip(slots, fixed[1:], strict=True))
+    _require_true(Frame(fixed, slots).fill(told), data)
+
+
+_FIXED = st.sampled_from(
+    [b"", b"a", b".", b" <", b"\r\n", b">\r\nb: ", b"\r\n.c\r\n.", b"\xc3\xa4", b"d\r\n\r\n", b"e\0", b"x" * 480]
+)  # fmt: skip
+_HARMLESS = st.sampled_from([b"a", b" b", b"c.\r\n d", b"\xc3\xa4", b"~=\r\n=2Ee", b"x" * 240, b"y\r\n" + b"z" * 480])
+_HARMFUL = st.sampled_from(
+    [b"", b".a", b"b\r", b"\nc", b"d\r\n", b"e\r\n.", b"f\0g", b"h\ni", b"\r\nj", b"\t", b"k\x7f"]
+)
+
+
+@given(
+    st.lists(_FIXED, min_size=1, max_size=7),
+    st.lists(st.one_of(_HARMLESS, _HARMLESS, _HARMLESS, _HARMFUL), min_size=3, max_size=3),
+    st.lists(st.integers(0, 2), min_size=7, max_size=7),
+)
+@example([b"", b"", b""], [b"x" * 333, b"y", b"z"], [0, 0, 0, 0, 0, 0, 0])
+@example([b"", b""], [b"a\0b", b"", b""], [0, 1, 0, 0, 0, 0, 0])
+@example([b"", b""], [b"a\r", b"\nb", b""], [0, 1, 0, 0, 0, 0, 0])
+@settings(max_examples=300)
+def test_values_that_seem_harmless_are(fixed: list[bytes], values: list[bytes], places: list[int]) -> None:
+    told = dict(zip("012", values, strict=True))
+    slots = [str(place) for place in places[: len(fixed)]]
+    fixed = [*fixed, b"\r\n"]
     data = fixed[0] + b"".join(told[slot] + piece for slot, piece in zip(slots, fixed[1:], strict=True))
     _require_true(Frame(fixed, slots).fill(told), data)
 

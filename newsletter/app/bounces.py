@@ -18,6 +18,7 @@ from newsletter.model.incoming import BounceCount
 from newsletter.store.bounces import Bounces
 from newsletter.store.database import Database
 from newsletter.store.progress import Progress
+from newsletter.store.sent_notes import SentNotes
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 
@@ -32,7 +33,9 @@ class Incoming:
         self._config = config
         self._store = Bounces(database)
         self._progress = Progress(database)
-        self._desk = Desk(store=self._store, subscribers=Subscribers(database), names=tokens, read=read)
+        self._desk = Desk(
+            store=self._store, notes=SentNotes(database), subscribers=Subscribers(database), names=tokens, read=read
+        )
 
     @property
     def configured(self) -> bool:

@@ -6,12 +6,15 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from threading import Event
 from typing import Any
+
+from sqlalchemy import Connection
 
 from newsletter import subscribe
 from newsletter.app.delivery import Delivery
@@ -50,12 +53,14 @@ from newsletter.model import (
 )
 from newsletter.store.arrivals import Arrival, Arrivals
 from newsletter.store.database import Database
+from newsletter.store.erasures import Erasures
 from newsletter.store.notes import Notes, NoteTerms
 from newsletter.store.persons import Persons
 from newsletter.store.requests import Requests
+from newsletter.store.sent_notes import SentNotes
 from newsletter.store.subscribers import Subscribers
 from newsletter.templating import Templates
-from newsletter.tokens import CONFIRMATION_LIFE, Tokens, confirmation_hash, new_confirmation
+from newsletter.tokens import CONFIRMATION_LIFE, SEVERAL, Tokens, confirmation_hash, new_confirmation
 from newsletter.transports.base import Transport
 
 LINES_TOLD = 2000  #: so many lines of a file are entered in one transaction
@@ -109,7 +114,9 @@ class Readers:
         self._subscribers = Subscribers(database)
         self._requests = Requests(database)
         self._notes = Notes(database)
+        self._sent_notes = SentNotes(database)
         self._persons = Persons(database)
+        self._erasures = Erasures(database, Path(config.store.erased))
         self._arrivals = Arrivals(database)
         self._mailings: dict[tuple[object, ...], Mailing] = {}
 
@@ -141,12 +148,13 @@ class Readers:
             consent=Consent(text=consent, at=now, source=source),
             known=self._newsletters if self.open else (),
         )
-        self._requests.add(request, self._mailbox_key(request.address))
+        self._requests.add(request, self._tokens.person_key(request.address))
 
     def answer(self, now: datetime) -> Counter[str]:
         """Decide about every request that waits, and queue what is to be sent; how many of each `Answer`."""
         self._persons.wipe_again()
         self._requests.purge(now - subscribe.REQUEST_LIFE, now)
+        self._sent_notes.purge(now - subscribe.SENT_NOTE_LIFE)
         counts: Counter[str] = Counter()
         while True:
             told = self._requests.answer(
@@ -161,7 +169,10 @@ class Readers:
                 return counts
 
     def _decide(self, now: datetime, request: Request, known: Known, braked: bool) -> Answer:
-        return subscribe.answer(request, known, newsletters=self._newsletters, braked=braked, now=now)
+        restraint = self._config.subscribe.restraint
+        return subscribe.answer(
+            request, known, newsletters=self._newsletters, restraint=restraint, braked=braked, now=now
+        )
 
     def request_of(self, token: str, now: datetime) -> Request:
         """What a link would confirm. Changes nothing. Raises TokenError for one that is unknown, too old or used."""
@@ -186,43 +197,43 @@ class Readers:
 
     def newsletter_of(self, token: str) -> Newsletter:
         """Which newsletter an unsubscribe link is about. Changes nothing. Raises TokenError."""
-        return self._named(self._tokens.read_unsubscribe(token).newsletter)
+        return self._named(self._tokens.read_unsubscribe(token).newsletters)
 
     def unsubscribe(self, token: str, now: datetime) -> Newsletter:
-        """End the subscription that a link names; twice is no error. Raises TokenError for a link that is not ours."""
+        """End the subscription that a link names; twice is no error, nor is the link of somebody who was erased.
+
+        Raises TokenError for a link that is not ours.
+        """
         (newsletter,) = self.unsubscribe_all([token], now)
         if newsletter is None:
-            raise TokenError(_GONE)
+            raise TokenError("this link was not made here")
         return newsletter
 
     def unsubscribe_all(self, tokens: Sequence[str], now: datetime) -> list[Newsletter | None]:
         """The same for many links in one transaction: for each the newsletter, None where the link is not ours."""
         named = [self._leaving(token) for token in tokens]
-        pairs = list(dict.fromkeys(pair for pair in named if pair is not None))
+        pairs = list(dict.fromkeys(pair for pairs in named for pair in pairs))
         if not pairs:
             return [None] * len(tokens)
         stood = dict(zip(pairs, self._subscribers.unsubscribe_all(pairs, now), strict=True))
         ended = [pair for pair, was_there in stood.items() if was_there]
         self._say_goodbye(ended, now)
-        return [None if pair is None or stood[pair] is None else self._newsletters[pair[1]] for pair in named]
+        return [self._named([slug for _, slug in pairs]) if pairs else None for pairs in named]
 
-    def _leaving(self, token: str) -> tuple[str, str] | None:
-        """Subscriber and newsletter of a link; None where it is not ours."""
+    def _leaving(self, token: str) -> tuple[tuple[str, str], ...]:
+        """Subscriber and newsletter, for each that a link ends; none where it is not ours."""
         try:
             named = self._tokens.read_unsubscribe(token)
         except TokenError:
-            return None
-        return (named.subscriber_id, named.newsletter) if named.newsletter in self._newsletters else None
+            return ()
+        return tuple((named.subscriber_id, slug) for slug in named.newsletters if slug in self._newsletters)
 
-    def _named(self, slug: str) -> Newsletter:
-        newsletter = self._newsletters.get(slug)
-        if newsletter is None:
+    def _named(self, slugs: Sequence[str]) -> Newsletter:
+        """The newsletters of a link, as if they were one."""
+        known = [self._newsletters[slug] for slug in slugs if slug in self._newsletters]
+        if not known:
             raise TokenError("this link is about a newsletter that there is no more")
-        return newsletter
-
-    def _require_reader(self, subscriber_id: str, newsletter: str) -> None:
-        if self._subscribers.subscription(subscriber_id, newsletter) is None:
-            raise TokenError(_GONE)
+        return wording.together(self._templates.words, known)
 
     def _say_goodbye(self, ended: Sequence[tuple[str, str]], now: datetime) -> None:
         """`ended` are subscribers with the newsletters that they left."""
@@ -240,12 +251,14 @@ class Readers:
     def ask_preferences(self, token: str, now: datetime) -> None:
         """Send a link to their preferences to whom an unsubscribe link belongs, once an hour at most, and silently.
 
-        Raises TokenError for a link that is not ours.
+        Whoever was erased gets nothing, which nobody is told either. Raises TokenError for a link that is not ours.
         """
         named = self._tokens.read_unsubscribe(token)
-        self._require_reader(named.subscriber_id, named.newsletter)
-        person = self._someone(named.subscriber_id)
-        note = NewNote(kind=NoteKind.PREFERENCES, newsletters=(named.newsletter,), subscriber_id=person.id)
+        self._named(named.newsletters)
+        person = self._subscribers.person(named.subscriber_id)
+        if person is None:
+            return
+        note = NewNote(kind=NoteKind.PREFERENCES, newsletters=named.newsletters, subscriber_id=person.id)
         self._notes.add_once(note, self._preferences_scope(person.address), subscribe.PREFERENCES_GAP, now)
 
     def person(self, token: str, now: datetime) -> Person:
@@ -284,7 +297,7 @@ class Readers:
 
     def erase(self, token: str, now: datetime) -> None:
         """Forget a person. Raises TokenError as `person` does."""
-        self.forget(self.person(token, now).subscriber.address)
+        self.forget(self.person(token, now).subscriber.address, now)
 
     def _someone(self, subscriber_id: str) -> Subscriber:
         person = self._subscribers.person(subscriber_id)
@@ -296,19 +309,38 @@ class Readers:
 
     def everything(self, address: str) -> dict[str, Any]:
         """Everything that we hold of an address, as JSON values; empty where that is nothing."""
-        return self._persons.everything(address, self._mailbox_key(address), self._tokens.address_key(address))
+        return self._persons.everything(address, self._tokens.person_key(address), self._tokens.address_key(address))
 
-    def forget(self, address: str) -> bool:
+    def forget(self, address: str, now: datetime) -> bool:
         """Delete a person and all that is theirs; False where there was nobody. A suppression stays."""
-        return self._persons.erase(address, (self._mailbox_key(address), self._preferences_scope(address)))
+        key = self._tokens.erasure_key(address)
+        return self._erase(address, lambda connection: self._erasures.remember(connection, key, now))
+
+    def erase_again(self, now: datetime) -> int:
+        """Delete whom a database that was put back holds although they were erased; how many."""
+        pending = self._erasures.pending()
+        if pending is None:
+            return 0
+        found = self._persons.to_erase(pending.erased, self._tokens.erasure_key)
+        number = sum(self._erase(address, lambda _: None) for address in found)
+        self._erasures.done(pending, now)
+        return number
+
+    def _erase(self, address: str, remember: Callable[[Connection], None]) -> bool:
+        keys = (self._tokens.person_key(address), self._preferences_scope(address))
+        return self._persons.erase(address, keys, remember)
 
     def suppress(self, address: str, now: datetime, reason: str = "operator") -> None:
-        """Never mail this address again. The first reason stays."""
-        self._subscribers.suppress(self._tokens.address_key(address), reason, now)
+        """Never mail this person again, however they spell their address. The first reason stays."""
+        self._subscribers.suppress(self._keys_of(address), reason, now)
 
     def unsuppress(self, address: str) -> bool:
-        """Let this address be mailed again; False where it was not suppressed."""
-        return self._subscribers.unsuppress(self._tokens.address_key(address))
+        """Let this person be mailed again; False where neither they nor this address were suppressed."""
+        return self._subscribers.unsuppress(self._keys_of(address))
+
+    def _keys_of(self, address: str) -> tuple[str, str]:
+        """Under what an address may be suppressed: itself, and its person."""
+        return self._tokens.address_key(address), self._tokens.person_key(address)
 
     def take_in(
         self, roster: Roster, now: datetime, *, dry_run: bool = False, told: Callable[[], None] = lambda: None
@@ -330,9 +362,9 @@ class Readers:
         wanted = [(entry, each) for entry in entries for each in entry.subscriptions]
         report.counts += Counter({"other-newsletters": sum(not entry.subscriptions for entry in entries)})
         subscriptions = [each for _, each in wanted]
-        key = self._tokens.address_key
+        keys = self._keys_of
         arrivals = (
-            self._arrivals.judge(subscriptions, key) if dry_run else self._arrivals.bring(subscriptions, key, now)
+            self._arrivals.judge(subscriptions, keys) if dry_run else self._arrivals.bring(subscriptions, keys, now)
         )
         for (entry, each), arrival in zip(wanted, arrivals, strict=True):
             if arrival in _NOT_BROUGHT:
@@ -344,11 +376,8 @@ class Readers:
         """Every subscription with its person, as `rosters.write_roster` takes them."""
         return self._arrivals.rows()
 
-    def _mailbox_key(self, address: str) -> str:
-        return self._tokens.address_key(subscribe.mailbox_of(address))
-
     def _preferences_scope(self, address: str) -> str:
-        return f"preferences/{self._mailbox_key(address)}"
+        return f"preferences/{self._tokens.person_key(address)}"
 
     # -- notes --------------------------------------------------------------------------------------------------------
 
@@ -382,7 +411,7 @@ class Readers:
         failure = self._attempt(claim, token, transport, clock())
         outcome = subscribe.outcome_of(claim, failure, now=clock(), max_age=self._config.delivery.max_age)
         if outcome.dead and not claim.of_request:
-            self._subscribers.suppress(self._tokens.address_key(claim.recipient.address), "bounced", clock())
+            self._subscribers.suppress([self._tokens.address_key(claim.recipient.address)], "bounced", clock())
         self._notes.finish(claim, outcome)
         if isinstance(failure, RelayFailure) and outcome.halt:
             raise failure
@@ -393,6 +422,8 @@ class Readers:
             owner=owner,
             lease=self._config.delivery.lease,
             address_key=self._tokens.address_key,
+            person_key=self._tokens.person_key,
+            message_id=self._message_id,
             confirmation=confirmation_hash(token),
             expires_at=now + CONFIRMATION_LIFE,
         )
@@ -410,33 +441,43 @@ class Readers:
         if not newsletters:
             raise MailError("the newsletter of a note is not in the configuration any more")
         first = newsletters[0]
-        named = f"note/{claim.kind}/{claim.created_at.isoformat()}"
         addressee = Addressee(
             subscriber=claim.recipient,
-            message_id=self._tokens.message_id(first.slug, named, claim.recipient.id, first.mail_domain),
-            unsubscribe_token=self._tokens.unsubscribe(first.slug, claim.recipient.id),
+            message_id=self._message_id(claim),
+            unsubscribe_token=self._tokens.unsubscribe(
+                SEVERAL.join(each.slug for each in newsletters), claim.recipient.id
+            ),
             date=claim.created_at,
             confirm_token=token if claim.kind is NoteKind.CONFIRMATION else "",
             preferences_token="" if claim.of_request else self._tokens.preferences(claim.recipient.id, now),
         )
         wanted = claim.preferences
         choice = Choice(edition=wanted.edition)
-        mailing = self._mailing(claim.kind, newsletters, wanted)
+        mailing = self._mailing(claim, newsletters)
         sender = self._delivery.return_path(first.slug, addressee.message_id)
         message = merge(mailing, addressee, site=self._site, sender=sender, choice=choice)
         return self._delivery.signed(message)
 
-    def _mailing(self, kind: NoteKind, newsletters: Sequence[Newsletter], wanted: Preferences) -> Mailing:
+    def _message_id(self, claim: NoteClaim) -> str:
+        """The same for every attempt."""
+        known = [self._newsletters[slug] for slug in claim.newsletters if slug in self._newsletters]
+        named = f"note/{claim.kind}/{claim.created_at.isoformat()}"
+        slug, domain = (known[0].slug, known[0].mail_domain) if known else ("", self._config.mail_domain)
+        return self._tokens.message_id(slug, named, claim.recipient.id, domain)
+
+    def _mailing(self, claim: NoteClaim, newsletters: Sequence[Newsletter]) -> Mailing:
         """Compiled once for all who get the same."""
-        key = (kind, tuple(each.slug for each in newsletters), wanted.language, wanted.edition, wanted.cadence)
+        kind, wanted = claim.kind, claim.preferences
+        comes = [(each.title, claim.cadences.get(each.slug) or each.cadence) for each in newsletters]
+        key = (kind, tuple(each.slug for each in newsletters), wanted.language, wanted.edition, tuple(comes))
         if key not in self._mailings:
             if len(self._mailings) >= _MAILINGS_KEPT:
                 self._mailings.clear()
             templates = self._templates.for_language(wanted.language or self._site.language)
             named = wording.together(templates.words, newsletters)
-            if kind is NoteKind.WELCOME and wanted.cadence is not None:
-                named = replace(named, cadence=wanted.cadence)
-            self._mailings[key] = compile_note(kind, named, self._site, templates, editions=(wanted.edition,))
+            self._mailings[key] = compile_note(
+                kind, named, self._site, templates, editions=(wanted.edition,), comes=comes
+            )
         return self._mailings[key]
 
 

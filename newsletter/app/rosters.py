@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from newsletter.addresses import is_mailbox
 from newsletter.errors import UsageError
 from newsletter.model import USUAL, Consent, Preferences, Subscriber, Subscription, SubscriptionState
 from newsletter.store.preferences import loads
-from newsletter.subscribe import is_mailbox, is_name
+from newsletter.subscribe import is_name
 
 COLUMNS = (
     *("address", "name", "newsletter", "state", "consent_text", "consent_at", "consent_source"),

@@ -34,6 +34,7 @@ for command in (
     check.check,
     doctor.doctor,
     doctor.dkim,
+    doctor.migrate,
     password.password,
     subscribers.subscribers,
 ):

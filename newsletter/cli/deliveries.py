@@ -112,6 +112,7 @@ def deliveries_pause(config_path: Path, as_json: bool, now: datetime | None, sco
 def deliveries_resume(config_path: Path, as_json: bool, now: datetime | None, scope: str) -> None:
     """Let what was paused go on. For `all` of a database that was put back: send from it again."""
     with opened(config_path) as app:
+        app.readers.erase_again(at(now))
         resumed = app.delivery.resume(scope, at(now))
     _told(as_json, {"resumed": resumed}, "resumed" if resumed else "it was not paused")
 

@@ -27,6 +27,27 @@ key_file = "var/dkim-n1.pem"
 
 
 @click.command()
+@json_option
+@config_option
+def migrate(config_path: Path, as_json: bool) -> None:
+    """Bring the database up to date, and on PostgreSQL the queue's tables. Every command does the first where it may."""
+    from newsletter import config
+    from newsletter.store.database import open_database
+    from newsletter.store.schema import REVISION
+
+    url = config.load(config_path).store.url
+    open_database(url).close()
+    if url.startswith("postgresql"):
+        from newsletter.engine.procrastinate import prepare
+
+        prepare(url)
+    if as_json:
+        print_json({"version": REVISION})
+    else:
+        click.echo(f"the database is of version {REVISION}")
+
+
+@click.command()
 @click.option("--dns", "with_dns", is_flag=True, help="Ask the DNS too: DKIM keys, SPF, DMARC.")
 @click.option(
     "--resolver", "server", default=None, metavar="ADDRESS[:PORT]", help="The DNS server to ask; implies --dns."

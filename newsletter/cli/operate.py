@@ -23,7 +23,7 @@ from newsletter.cli.base import (
 )
 
 if TYPE_CHECKING:
-    from newsletter.app import Status
+    from newsletter.app import App, Status
     from newsletter.config import Config
     from newsletter.model import Digest, Pause, PlannedDigest
 
@@ -101,6 +101,7 @@ def deliver(config_path: Path, as_json: bool, now: datetime | None) -> None:
     told = clock.now if now is None else lambda: now
     with opened(config_path) as app, app.delivery.sole_process():
         app.delivery.begin(at(now))
+        _erase_again(app, at(now))
         app.delivery.lift_automatic()
         answers = app.readers.answer(at(now))
         notes = app.readers.send_notes(told, stop)
@@ -120,6 +121,12 @@ def deliver(config_path: Path, as_json: bool, now: datetime | None) -> None:
     leave(1 if paused else 0)
 
 
+def _erase_again(app: App, now: datetime) -> None:
+    again = app.readers.erase_again(now)
+    if again:
+        click.secho(f"{again} erased again: this database was put back and still held them", fg="yellow", err=True)
+
+
 @click.command()
 @config_option
 def run(config_path: Path) -> None:
@@ -131,6 +138,7 @@ def run(config_path: Path) -> None:
     stop = stop_on_signal()
     with opened(config_path) as app, app.delivery.sole_process():
         app.delivery.begin(clock.now())
+        _erase_again(app, clock.now())
         web = app.config.web
         with server.serving(app, web.host, web.port) as address, scheduler.running(app, stop):
             every = (

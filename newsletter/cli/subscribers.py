@@ -85,7 +85,7 @@ def subscribers_list(config_path: Path, as_json: bool, newsletter: str | None) -
 def subscribers_erase(config_path: Path, as_json: bool, now: datetime | None, address: str, never_again: bool) -> None:
     """Delete a person and all that is theirs, also from the files of the database."""
     with opened(config_path) as app:
-        erased = app.readers.forget(address)
+        erased = app.readers.forget(address, at(now))
         if never_again:
             app.readers.suppress(address, at(now), "never-again")
     if as_json:

@@ -246,7 +246,7 @@ def _absolute(config: Config, base: Path) -> Config:
     return config.model_copy(
         update={
             "paths": config.paths.model_copy(update=paths),
-            "store": config.store.model_copy(update={"url": url}),
+            "store": config.store.model_copy(update={"url": url, "erased": resolved(config.store.erased)}),
             "secrets": config.secrets.model_copy(update={"file": resolved(config.secrets.file)}),
             "source": tuple(
                 part.model_copy(update={"folder": resolved(part.folder), "file": resolved(part.file)})

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from newsletter.model import Audience, Cadence, CatchUp, Newsletter, Site
+from newsletter.model import Audience, Cadence, CatchUp, Newsletter, Restraint, Site
 from newsletter.words import known_locale
 
 SECRETS_VARIABLE = "NEWSLETTER_SECRETS"
@@ -112,6 +112,7 @@ class StoreConfig(_Part):
         pattern=r"^(sqlite:///|postgresql\+psycopg://).+",
         description="`sqlite:///PATH`, or `postgresql+psycopg://HOST/NAME`",
     )
+    erased: str = Field("var/erased", min_length=1, description="a file that outlives a restored backup")
 
 
 class SecretsConfig(_Part):
@@ -307,13 +308,26 @@ class BouncesConfig(_Part):
 class SubscribeConfig(_Part):
     open: bool = Field(default=True, description="true or false")
     most_an_hour: int = Field(300, ge=1, le=1_000_000, description="a number of emails from 1 to 1000000")
+    most_confirmations: int = Field(3, ge=1, le=100, description="a number of emails from 1 to 100")
+    confirmation_gap_hours: int = Field(24, ge=1, le=8760, description="a number of hours from 1 to 8760")
     welcome: bool = Field(default=True, description="true or false")
     goodbye: bool = Field(default=False, description="true or false")
+
+    @property
+    def restraint(self) -> Restraint:
+        return Restraint(most=self.most_confirmations, gap=timedelta(hours=self.confirmation_gap_hours))
 
 
 class FeedsConfig(_Part):
     hub: FeedAddress | None = Field(None, description="the address of a WebSub hub that is told of what is new")
     topic_articles: int = Field(2, ge=1, le=1000, description="a number of articles from 1 to 1000")
+
+
+class LimitsConfig(_Part):
+    sign_ups: int = Field(10, ge=1, le=1_000_000, description="a number of sign-ups from 1 to 1000000")
+    all_sign_ups: int = Field(3000, ge=1, le=1_000_000, description="a number of sign-ups from 1 to 1000000")
+    forms: int = Field(60, ge=1, le=1_000_000, description="a number of forms from 1 to 1000000")
+    searches: int = Field(30, ge=1, le=1_000_000, description="a number of searches from 1 to 1000000")
 
 
 class WebConfig(_Part):
@@ -328,6 +342,7 @@ class WebConfig(_Part):
         "var/operator-password", min_length=1, description="a file of mode 0600; `newsletter password` makes it"
     )
     search: bool = Field(default=True, description="true or false")
+    limits: LimitsConfig = Field(default_factory=LimitsConfig, description="a table")
 
 
 class Config(_Part):

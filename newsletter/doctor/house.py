@@ -33,6 +33,12 @@ def examine(config: Config, now: datetime) -> Iterator[Finding]:
     yield from _database_files(config)
     standing = _standing(config)
     yield standing if isinstance(standing, Finding) else _revision(standing)
+    if not isinstance(standing, Finding) and standing.may_change:
+        yield warn(
+            "database role",
+            "this role may change and drop tables, which only migrations need",
+            "a role that reads and writes rows alone; see docs/operating.md",
+        )
     yield _clock(config, now, None if isinstance(standing, Finding) else standing.last_tick)
 
 
@@ -165,12 +171,11 @@ def _refused(check: str, error: ConfigError) -> Finding:
 
 def _database_files(config: Config) -> Iterator[Finding]:
     path = database_file(config)
-    if path is None:
-        return
-    for each in (path, path.with_name(f"{path.name}-wal")):
+    files = [] if path is None else [("store.url", path), ("store.url", path.with_name(f"{path.name}-wal"))]
+    for key, each in (*files, ("store.erased", Path(config.store.erased))):
         if os.path.lexists(each) and stat.S_IMODE(each.stat().st_mode) & 0o077:
             yield fail(
-                f"store.url: {each.name}",
+                f"{key}: {each.name}",
                 f"{each} can be read by others, and says who reads about MS",
                 f"chmod 600 {each}",
             )

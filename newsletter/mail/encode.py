@@ -59,13 +59,18 @@ def quoted_printable(pieces: Iterable[str | Slot]) -> bytes:
 
 def quoted_printable_value(text: str) -> bytes:
     """What may take the place of a slot: lines that leave one octet for the soft line break after it."""
-    if text.isascii() and text.isprintable() and "=" not in text and " " not in text:  # as URLs are
-        return _wrapped(text).encode()
+    if needs_no_encoder(text):  # as URLs do not
+        return wrapped(text)
     return "=\r\n".join(_physical_lines([*text, ""])).encode()
 
 
-def _wrapped(text: str) -> str:
-    """Lines of a text of which nothing has to be encoded but a dot that would begin one."""
+def needs_no_encoder(text: str) -> bool:
+    """Whether `wrapped` is enough for a text, and for any that is put together of such."""
+    return text.isascii() and text.isprintable() and "=" not in text and " " not in text
+
+
+def wrapped(text: str) -> bytes:
+    """What `quoted_printable_value` makes of a text of which nothing has to be encoded but a dot that begins a line."""
     lines = ""
     while True:
         if text.startswith("."):
@@ -73,7 +78,7 @@ def _wrapped(text: str) -> str:
         lines += text[: _LINE - 1]
         text = text[_LINE - 1 :]
         if not text:
-            return lines
+            return lines.encode()
         lines += "=\r\n"
 
 

@@ -6,6 +6,7 @@ What recipients with the same choice share is joined once and kept at hand; thei
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -13,7 +14,7 @@ from functools import lru_cache
 
 from newsletter.errors import HeaderError, MailError, NothingToSend
 from newsletter.mail.choice import EVERYTHING
-from newsletter.mail.encode import quoted_printable_value
+from newsletter.mail.encode import needs_no_encoder, quoted_printable_value, wrapped
 from newsletter.mail.fields import (
     CONFIRM_LINK,
     DATE,
@@ -33,7 +34,7 @@ from newsletter.model.wire import Frame
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}@[A-Za-z0-9.-]{1,250}>")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,512}")
 _PLAIN_ADDRESS = re.compile(
-    r"(?=[^@]{1,64}@.{1,63}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]+[.-])*[A-Za-z0-9]+"
+    r"(?=[^@]{1,64}@.{1,63}$)[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+@[A-Za-z0-9]++(?:[.-][A-Za-z0-9]++)*+"
 )
 _PLAIN_NAME = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
 _PLAIN_LINE = LINE - len("To:  <>")  #: for a name and an address
@@ -102,14 +103,15 @@ def values_of(addressee: Addressee, site: Site) -> dict[str, bytes]:
     if addressee.date.utcoffset() is None:
         raise HeaderError("Date: an aware datetime is required, so that the zone is known")
     token = _checked(addressee.unsubscribe_token, "unsubscribe")
-    url = f"{_path(site.base_url, 'unsubscribe')}{token}"
+    path, in_body = _path(site.base_url, "unsubscribe")
+    url = f"{path}{token}"
     values = {
         TO.name: to_field(addressee.subscriber).encode(),
         MESSAGE_ID.name: addressee.message_id.encode(),
         DATE.name: _date(addressee.date),
         UNSUBSCRIBE.name: url.encode(),
         UNSUBSCRIBE_TOKEN.name: token.encode(),
-        UNSUBSCRIBE_LINK.name: quoted_printable_value(url),
+        UNSUBSCRIBE_LINK.name: in_body(url),
     }
     if addressee.confirm_token:
         values[CONFIRM_LINK.name] = _link(site, "confirm", addressee.confirm_token)
@@ -119,7 +121,8 @@ def values_of(addressee: Addressee, site: Site) -> dict[str, bytes]:
 
 
 def _link(site: Site, kind: str, token: str) -> bytes:
-    return quoted_printable_value(f"{_path(site.base_url, kind)}{_checked(token, kind)}")
+    path, in_body = _path(site.base_url, kind)
+    return in_body(f"{path}{_checked(token, kind)}")
 
 
 def to_field(subscriber: Subscriber) -> str:
@@ -140,8 +143,10 @@ def _checked(token: str, kind: str) -> str:
 
 
 @lru_cache(_MAILINGS)
-def _path(base_url: str, kind: str) -> str:
-    return require_url("site.base_url", f"{base_url}/{kind}/")
+def _path(base_url: str, kind: str) -> tuple[str, Callable[[str], bytes]]:
+    """What stands before the token in a link, and what writes the link into a body."""
+    path = require_url("site.base_url", f"{base_url}/{kind}/")
+    return path, wrapped if needs_no_encoder(path) else quoted_printable_value
 
 
 @lru_cache(_MAILINGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from newsletter.mail.inline import inline
 from newsletter.mail.letter import Dress, clean, dress
 from newsletter.mail.message import message
 from newsletter.mail.text import foot, linked, underlined, wrapped
-from newsletter.model import Edition, Mailing, Newsletter, NoteKind, Site
+from newsletter.model import Cadence, Edition, Mailing, Newsletter, NoteKind, Site
 from newsletter.templating import Templates, labelled
 from newsletter.words import ENGLISH, Words
 
@@ -43,8 +43,11 @@ def compile_note(
     templates: Templates,
     *,
     editions: Iterable[Edition] = (Edition.STANDARD,),
+    comes: Sequence[tuple[str, Cadence]] = (),
 ) -> Mailing:
     """A note in wire form, for `mail.merge`. The same newsletter, site and templates give the same bytes.
+
+    `comes` tells how often, for each of several newsletters by its title; without it, `newsletter` says so.
 
     Raises MailError for a site or newsletter that lacks what every email must say; InlineError and TemplateError for a
     template that cannot be used.
@@ -53,16 +56,22 @@ def compile_note(
     marks = Marks(secret=hashlib.sha256(repr((kind, newsletter, site)).encode(errors="replace")).hexdigest()[:32])
     subject = _SUBJECTS[kind](templates.words, newsletter)
     skeletons = tuple(
-        _skeleton(kind, newsletter, site, templates, marks, edition) for edition in dict.fromkeys(editions)
+        _skeleton(kind, newsletter, site, templates, marks, edition, comes) for edition in dict.fromkeys(editions)
     )
     bundle = Bundle(articles=(), always=True, skeletons=skeletons)
     return Mailing(newsletter=newsletter.slug, period=kind.value, subject=subject, template=pack(bundle))
 
 
 def _skeleton(
-    kind: NoteKind, newsletter: Newsletter, site: Site, templates: Templates, marks: Marks, edition: Edition
+    kind: NoteKind,
+    newsletter: Newsletter,
+    site: Site,
+    templates: Templates,
+    marks: Marks,
+    edition: Edition,
+    comes: Sequence[tuple[str, Cadence]],
 ) -> Skeleton:
-    note = write_note(kind, newsletter, site, marks, edition, templates.words)
+    note = write_note(kind, newsletter, site, marks, edition, templates.words, comes)
     page = () if edition is Edition.TEXT_ONLY else (_whole(_page(note, templates)),)
     head = (Fragment(mask=0, content=field.encode()) for field in fields.of_note(note, newsletter, kind, site))
     return Skeleton(
@@ -78,11 +87,18 @@ def _skeleton(
 
 
 def write_note(
-    kind: NoteKind, newsletter: Newsletter, site: Site, marks: Marks, edition: Edition, words: Words = ENGLISH
+    kind: NoteKind,
+    newsletter: Newsletter,
+    site: Site,
+    marks: Marks,
+    edition: Edition,
+    words: Words = ENGLISH,
+    comes: Sequence[tuple[str, Cadence]] = (),
 ) -> Note:
-    """A note in `words`, with marks for the recipient's links."""
+    """A note in `words`, with marks for the recipient's links. `comes` as for `compile_note`."""
     title = clean(newsletter.title)
-    told = _told(kind, newsletter, title, words)
+    each = [(clean(named), cadence) for named, cadence in comes] or [(title, newsletter.cadence)]
+    told = _told(kind, title, each, words)
     preheader = words.gettext(told.preheader)
     return Note(
         **dress(
@@ -121,7 +137,7 @@ class _Told(NamedTuple):
     after: tuple[str, ...]
 
 
-def _told(kind: NoteKind, newsletter: Newsletter, title: str, words: Words) -> _Told:
+def _told(kind: NoteKind, title: str, comes: Sequence[tuple[str, Cadence]], words: Words) -> _Told:
     say = words.gettext
     match kind:
         case NoteKind.CONFIRMATION:
@@ -133,10 +149,9 @@ def _told(kind: NoteKind, newsletter: Newsletter, title: str, words: Words) -> _
                 after=(wording.CONFIRM_NOTHING,),
             )
         case NoteKind.WELCOME:
-            cadence = wording.cadence_words(words, newsletter.cadence)
             plain = (say(wording.WELCOME_ORDINARY), say(wording.WELCOME_CHOOSE))
             return _Told(
-                before=(wording.welcome_thanks(words, title), cadence, *plain),
+                before=(wording.welcome_thanks(words, title), *wording.cadence_words(words, comes), *plain),
                 action=say(wording.PREFERENCES_BUTTON),
                 preheader=wording.WELCOME_PREHEADER,
                 reason="",

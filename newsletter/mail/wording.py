@@ -236,6 +236,11 @@ _CADENCES = {
     Cadence.WEEKLY: marked("It comes once a week, when there is something new."),
     Cadence.MONTHLY: marked("It comes once a month, when there is something new."),
 }
+_CADENCES_OF_SEVERAL = {
+    Cadence.DAILY: marked("%(newsletter)s comes once a day, when there is something new."),
+    Cadence.WEEKLY: marked("%(newsletter)s comes once a week, when there is something new."),
+    Cadence.MONTHLY: marked("%(newsletter)s comes once a month, when there is something new."),
+}
 
 
 def confirm_subject(words: Words, newsletter: Newsletter) -> str:
@@ -298,9 +303,11 @@ def welcome_thanks(words: Words, newsletter: str) -> str:
     return words.gettext("Thank you. From now on you will get %(newsletter)s.", newsletter=newsletter)
 
 
-def cadence_words(words: Words, cadence: Cadence) -> str:
-    """How often a newsletter comes, as a sentence."""
-    return words.gettext(_CADENCES[cadence])
+def cadence_words(words: Words, comes: Sequence[tuple[str, Cadence]]) -> tuple[str, ...]:
+    """How often each newsletter comes, by its title, in a sentence; of one alone it need not be said which."""
+    if len(comes) == 1:
+        return (words.gettext(_CADENCES[comes[0][1]]),)
+    return tuple(words.gettext(_CADENCES_OF_SEVERAL[cadence], newsletter=title) for title, cadence in comes)
 
 
 def goodbye_done(words: Words, newsletter: str) -> str:

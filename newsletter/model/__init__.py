@@ -74,7 +74,7 @@ from newsletter.model.feeds import (
     Tombstone,
 )
 from newsletter.model.notes import NewNote, NoteClaim, NoteKind, NoteOutcome
-from newsletter.model.requests import Answer, Asked, Known
+from newsletter.model.requests import Answer, Asked, Known, Restraint
 from newsletter.model.subscribers import (
     USUAL,
     Choice,
@@ -151,6 +151,7 @@ __all__ = [
     "Reader",
     "Related",
     "Request",
+    "Restraint",
     "Settled",
     "Site",
     "SourceRun",

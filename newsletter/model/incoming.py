@@ -118,6 +118,37 @@ class Bounce:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentNote:
+    """A note that a report is about: to a subscriber, or to a request, of whom only keyed hashes are known for certain.
+
+    `address_key` and `person_key` are those of the address that it was sent to; `returned` is what came back before.
+    """
+
+    message_id: str
+    request_id: str | None
+    subscriber_id: str | None
+    address_key: str
+    person_key: str
+    domain: str
+    returned: BounceKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteBounce:
+    """What is to be written down of a report about a note, and what follows from it.
+
+    `suppress` is the reason why the address gets nothing any more, with `person` in any spelling. `end`: the request
+    is void, and every subscription of the person ends.
+    """
+
+    note: SentNote
+    kind: BounceKind
+    suppress: str | None = None
+    person: bool = False
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BounceCount:
     """How many bounces of one kind came back from one mail domain."""
 

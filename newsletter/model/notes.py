@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from newsletter.model.digests import Cadence
 from newsletter.model.subscribers import USUAL, Preferences, Subscriber
 
 
@@ -32,7 +34,8 @@ class NewNote:
 class NoteClaim:
     """A note that one owner holds. `attempts` counts this one.
 
-    `recipient` of a request is made of its id and its address: nobody's name is known yet.
+    `recipient` of a request is made of its id and its address: nobody's name is known yet. `preferences` are those of the
+    first newsletter, `cadences` the wishes for each of them by slug.
     """
 
     id: int
@@ -44,6 +47,7 @@ class NoteClaim:
     attempts: int
     created_at: datetime
     preferences: Preferences = USUAL
+    cadences: Mapping[str, Cadence | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -22,6 +22,14 @@ class Asked:
 
     count: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restraint:
+    """How often we write to somebody who has not said yes: `most` confirmations ever, and nothing twice within `gap`."""
+
+    most: int
+    gap: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,20 @@
 """The form in which a message goes over the wire, and how to know without a look at all of it that it is kept.
 
-Most of a message is the same for everybody. So a frame of fixed octets is looked at once, and of each message only the
-lines in which something of its own stands; and nobody puts the octets together who can do with them in pieces.
+Most of a message is the same for everybody. So a frame of fixed octets is looked at once, and of each message only what is
+its own; and nobody puts the octets together who can do with them in pieces.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from operator import itemgetter
 
 LONGEST_LINE = 998  #: octets, without the line's CRLF (RFC 5322 2.1.1)
+_LINE = rb"[ -\-/-~\x80-\xff][ -~\x80-\xff]*+"  # not empty, with no dot in front
+#: A value that does the lines around it no harm, but that it makes them longer.
+_HARMLESS = rb"%b(?:\r\n%b)*+" % (_LINE, _LINE)
 
 
 class Wire:
@@ -81,30 +85,26 @@ class Frame:
         self.fixed, self.slots = tuple(fixed), tuple(slots)
         self._size = sum(map(len, self.fixed))
         self._pieces = _with_gaps(self.fixed)
-        cuts = [_without_whole_lines(piece) for piece in self.fixed]
-        open_lines, open_slots = _once_each([edge for edge, _ in cuts], self.slots)
-        self._open_lines = _with_gaps(open_lines)
-        self._values, self._open_values = _getter(self.slots), _getter(open_slots)
-        whole_lines = [lines for _, lines in cuts]
-        self._dots = any(map(_has_dots, whole_lines))
-        self._ascii = all(map(bytes.isascii, whole_lines))
+        self._dots = self.fixed[0].startswith(b".") or any(b"\r\n." in piece for piece in self.fixed)
+        self._ascii = all(map(bytes.isascii, self.fixed))
+        names = tuple(dict.fromkeys(self.slots))
+        self._values, self._each_once = _getter(self.slots), _getter(names)
+        self._harmless = re.compile(b"\0".join([_HARMLESS] * len(names)))
+        self._room = _room(self.fixed, self.slots)
 
     def fill(self, told: Mapping[str, bytes]) -> Wire:
         """Everything, with what is told of each slot in its gaps. Raises KeyError for a slot of which nothing is told."""
         values = self._values(told)
-        pieces, lines = self._pieces.copy(), self._open_lines.copy()
+        pieces = self._pieces.copy()
         pieces[1::2] = values
-        lines[1::2] = self._open_values(told)
-        seen = b"".join(lines)  # what is left out are whole lines, so the verdict is that on everything
-        return Wire(
-            pieces,
-            self._size + sum(map(len, values)),
-            wire_problem(seen),
-            dots=self._dots or _has_dots(seen),
-            ascii=self._ascii and seen.isascii(),
-            frame=self,
-            values=values,
-        )
+        own = b"\0".join(self._each_once(told))
+        if len(own) <= self._room and self._harmless.fullmatch(own):
+            size = self._size + len(b"".join(values))
+            dots, plain = self._dots, self._ascii and own.isascii()
+            return Wire(pieces, size, "", dots=dots, ascii=plain, frame=self, values=values)
+        data = b"".join(pieces)
+        dots, plain = _has_dots(data), data.isascii()
+        return Wire(pieces, len(data), wire_problem(data), dots=dots, ascii=plain, frame=self, values=values)
 
 
 def _getter(slots: Sequence[str]) -> Callable[[Mapping[str, bytes]], Sequence[bytes]]:
@@ -112,9 +112,30 @@ def _getter(slots: Sequence[str]) -> Callable[[Mapping[str, bytes]], Sequence[by
     return itemgetter(*slots) if len(slots) > 1 else lambda told: [told[slot] for slot in slots]
 
 
+def _room(fixed: Sequence[bytes], slots: Sequence[str]) -> int:
+    """How long all harmless values may be together, each counted once, so that no line becomes too long; less than 0 where
+    even without them it is no wire form.
+    """
+    if any(b"\0" in piece or _has_bare_breaks(piece) for piece in fixed) or not fixed[-1].endswith(b"\r\n"):
+        return -1
+    longest = max(map(len, b"".join(fixed).split(b"\r\n")))
+    return (LONGEST_LINE - longest) // _most_in_a_line(fixed, slots)
+
+
+def _most_in_a_line(fixed: Sequence[bytes], slots: Sequence[str]) -> int:
+    """How often a slot stands in one line, that which stands there most often."""
+    most, line = 1, Counter[str]()
+    for piece, slot in zip(fixed, slots, strict=False):
+        if b"\r\n" in piece:
+            line.clear()
+        line[slot] += 1
+        most = max(most, line[slot])
+    return most
+
+
 def wire_problem(data: bytes) -> str:
     """What must not leave in `data`, in words; empty if it is in wire form."""
-    if not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
+    if _has_bare_breaks(data):
         return "a line break that is not CRLF (RFC 5321 2.3.8)"
     if data and not data.endswith(b"\n"):
         return "the last line does not end in CRLF"
@@ -125,6 +146,10 @@ def wire_problem(data: bytes) -> str:
     return ""
 
 
+def _has_bare_breaks(data: bytes) -> bool:
+    return not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n")
+
+
 def _has_dots(data: bytes) -> bool:
     return data.startswith(b".") or b"\r\n." in data
 
@@ -133,36 +158,6 @@ def _with_gaps(fixed: Sequence[bytes]) -> list[bytes]:
     pieces = [b""] * (2 * len(fixed) - 1)
     pieces[::2] = fixed
     return pieces
-
-
-def _without_whole_lines(piece: bytes) -> tuple[bytes, bytes]:
-    """The two ends of a piece, which belong to lines with a gap, and the whole lines between; none if they are no good."""
-    begin, end = piece.find(b"\r\n") + 2, piece.rfind(b"\r\n") + 2
-    lines = piece[begin:end]
-    if begin == 1 or wire_problem(lines):
-        return piece, b""
-    return piece[:begin] + piece[end:], lines
-
-
-def _once_each(fixed: Sequence[bytes], slots: Sequence[str]) -> tuple[list[bytes], list[str]]:
-    """The same lines in the same order, but of those that are equal one alone."""
-    lines: dict[tuple[bytes | str, ...], None] = {}
-    line: tuple[bytes | str, ...] = ()
-    for piece, slot in zip(fixed, (*slots, ""), strict=True):
-        *ends, rest = piece.split(b"\r\n")
-        for end in ends:
-            lines[(*line, end + b"\r\n")] = None
-            line = ()
-        line = (*line, rest, slot)
-    lines[line[:-1]] = None
-    left, gaps = [b""], []
-    for part in chain.from_iterable(lines):
-        if isinstance(part, bytes):
-            left[-1] += part
-        else:
-            gaps.append(part)
-            left.append(b"")
-    return left, gaps
 
 
 def _has_long_line(data: bytes) -> bool:

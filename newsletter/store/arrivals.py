@@ -17,6 +17,8 @@ from newsletter.store.rows import among, driver_moment, write_rows
 from newsletter.store.schema import subscriber, subscription, suppression
 from newsletter.store.subscribers import newest_end
 
+Keys = Callable[[str], Sequence[str]]  #: address -> the keyed hashes under which it may be suppressed
+
 _BATCH = 5_000  #: so many are read at once
 _PERSON = ("id", "address", "address_folded", "name")
 _LINK = (
@@ -41,22 +43,20 @@ class Arrivals:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def bring(
-        self, wanted: Sequence[Subscription], address_key: Callable[[str], str], now: datetime
-    ) -> tuple[Arrival, ...]:
+    def bring(self, wanted: Sequence[Subscription], keys: Keys, now: datetime) -> tuple[Arrival, ...]:
         """Enter subscriptions, no two of one address and newsletter; what became of each. Known people keep their id."""
         with self._database.begin() as connection:
-            told = _judge(connection, wanted, address_key)
+            told = _judge(connection, wanted, keys)
             coming = [each for each, arrival in zip(wanted, told, strict=True) if arrival in _COMING]
             ids = _enter_people(connection, coming)
             _enter_links(connection, [each for each, a in zip(wanted, told, strict=True) if a is Arrival.ADDED], ids)
             _renew(connection, [each for each, a in zip(wanted, told, strict=True) if a is Arrival.RENEWED], ids, now)
             return told
 
-    def judge(self, wanted: Sequence[Subscription], address_key: Callable[[str], str]) -> tuple[Arrival, ...]:
+    def judge(self, wanted: Sequence[Subscription], keys: Keys) -> tuple[Arrival, ...]:
         """What would become of each; changes nothing."""
         with self._database.read() as connection:
-            return _judge(connection, wanted, address_key)
+            return _judge(connection, wanted, keys)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every subscription with its person, by the person's id, a few thousand at a time in memory."""
@@ -78,9 +78,7 @@ class Arrivals:
 _COMING = frozenset({Arrival.ADDED, Arrival.RENEWED})
 
 
-def _judge(
-    connection: Connection, wanted: Sequence[Subscription], address_key: Callable[[str], str]
-) -> tuple[Arrival, ...]:
+def _judge(connection: Connection, wanted: Sequence[Subscription], keys: Keys) -> tuple[Arrival, ...]:
     ids = _ids(connection, wanted)
     standing = {
         (row.subscriber_id, row.newsletter): row
@@ -88,15 +86,14 @@ def _judge(
             select(subscription).where(among(connection, subscription.c.subscriber_id, list(ids.values())))
         )
     }
-    keys = [address_key(each.subscriber.address) for each in wanted]
-    listed = set(
-        connection.execute(
-            select(suppression.c.address_key).where(among(connection, suppression.c.address_key, keys))
-        ).scalars()
-    )
+    theirs = [keys(each.subscriber.address) for each in wanted]
+    any_of_them = among(connection, suppression.c.address_key, [key for each in theirs for key in each])
+    listed = set(connection.execute(select(suppression.c.address_key).where(any_of_them)).scalars())
     return tuple(
-        Arrival.SUPPRESSED if key in listed else _of(each, standing.get((ids.get(_folded(each), ""), each.newsletter)))
-        for each, key in zip(wanted, keys, strict=True)
+        _of(each, standing.get((ids.get(_folded(each), ""), each.newsletter)))
+        if listed.isdisjoint(mine)
+        else Arrival.SUPPRESSED
+        for each, mine in zip(wanted, theirs, strict=True)
     )
 
 

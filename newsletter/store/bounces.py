@@ -15,6 +15,7 @@ from newsletter.store.database import Database, insert_new
 from newsletter.store.rows import among
 from newsletter.store.schema import bounce as table
 from newsletter.store.schema import delivery as ledger
+from newsletter.store.subscribers import suppress
 
 _RETURNED = [kind.value for kind in BounceKind if kind is not BounceKind.COMPLAINT]
 _AFTER_AT = chr(ord("@") + 1)
@@ -60,10 +61,10 @@ class Bounces:
             rows = connection.execute(theirs.where(among_them).order_by(at.desc(), ledger.c.id.desc()))
             return tuple(_past_of(row) for row in rows)
 
-    def record(self, bounce: Bounce, address_key: str | None, now: datetime) -> bool:
+    def record(self, bounce: Bounce, keys: Collection[str], now: datetime) -> bool:
         """Write a bounce down with all that follows from it; False, and no change, where it is known already.
 
-        `address_key` is what a suppression keeps of the address. A complaint leaves the delivery's state as it is: it arrived.
+        `keys` are what a suppression keeps of the address. A complaint leaves the delivery's state as it is: it arrived.
         """
         with self._database.begin() as connection:
             if not _noted(connection, bounce, now):
@@ -72,9 +73,8 @@ class Bounces:
                 values = {"state": DeliveryState.BOUNCED.value, "code": bounce.code, "enhanced": bounce.enhanced}
                 changed = values | {"next_at": None, "reserved_at": None}
                 connection.execute(update(ledger).where(ledger.c.id == bounce.delivery.id).values(changed))
-            if bounce.suppress is not None and address_key is not None:
-                suppressed = {"address_key": address_key, "reason": bounce.suppress, "at": now}
-                insert_new(connection, schema.suppression, suppressed)
+            if bounce.suppress is not None:
+                suppress(connection, keys, bounce.suppress, now)
             if bounce.leave:
                 _unsubscribe(connection, bounce.delivery, now)
             return True

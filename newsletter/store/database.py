@@ -29,7 +29,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from newsletter.errors import StoreError
 from newsletter.store.schema import REVISION
@@ -39,6 +39,7 @@ PATIENCE = timedelta(seconds=5)  #: how long to wait for a lock that another pro
 _PAUSE = timedelta(milliseconds=50)
 _WRONG_URL = "use sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
 _READING = {"newsletter_reading": True}
+_NOT_PERMITTED = "42501"  # insufficient_privilege
 
 
 class Database:
@@ -342,7 +343,15 @@ def _upgrade(engine: Engine) -> None:
         if _revision(connection) != REVISION:
             from newsletter.store.migrate import migrate  # noqa: PLC0415 - Alembic costs 100 ms and is seldom needed
 
-            migrate(connection)
+            try:
+                migrate(connection)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != _NOT_PERMITTED:
+                    raise
+                raise StoreError(
+                    "the database is of another version, and our role may not change its tables: "
+                    "run `newsletter migrate` as the role that owns them (docs/operating.md)"
+                ) from None
 
 
 def _revision(connection: Connection) -> str | None:

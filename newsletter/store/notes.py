@@ -14,19 +14,21 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, fun
 
 from newsletter.model import (
     EVERYTHING,
+    USUAL,
     NewNote,
     NoteClaim,
     NoteKind,
     NoteOutcome,
     Pause,
+    Preferences,
     Subscriber,
     SubscriptionState,
     domain_scope,
 )
-from newsletter.store.database import Database, upsert
+from newsletter.store.database import Database, insert_new, upsert
 from newsletter.store.pauses import standing
 from newsletter.store.preferences import loads
-from newsletter.store.schema import asked, confirmation, request, subscriber, subscription, suppression
+from newsletter.store.schema import asked, confirmation, request, sent_note, subscriber, subscription, suppression
 from newsletter.store.schema import note as table
 
 _PAUSED_WAIT = timedelta(minutes=15)  # where nobody knows when a pause ends
@@ -34,7 +36,7 @@ _PAUSED_WAIT = timedelta(minutes=15)  # where nobody knows when a pause ends
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteTerms:
-    """How notes are claimed: under whose name, for how long, how an address's key is made.
+    """How notes are claimed: under whose name, for how long, how the keys of an address and a Message-ID are made.
 
     `confirmation` is the hash of the token that a confirmation will carry, good until `expires_at`.
     """
@@ -42,6 +44,8 @@ class NoteTerms:
     owner: str
     lease: timedelta
     address_key: Callable[[str], str]
+    person_key: Callable[[str], str]
+    message_id: Callable[[NoteClaim], str]
     confirmation: str
     expires_at: datetime
 
@@ -143,6 +147,7 @@ def _next(now: datetime) -> Select[tuple[Any, ...]]:
             func.coalesce(request.c.address, subscriber.c.address).label("address"),
             func.coalesce(subscriber.c.name, "").label("name"),
             request.c.preferences.label("wanted"),
+            request.c.address_key.label("person_key"),
         )
         .outerjoin(request, request.c.id == table.c.request_id)
         .outerjoin(subscriber, subscriber.c.id == table.c.subscriber_id)
@@ -158,19 +163,26 @@ def _domain(row: Row[Any]) -> str:
 
 
 def _stale(connection: Connection, row: Row[Any], terms: NoteTerms) -> bool:
-    listed = select(suppression.c.address_key).where(suppression.c.address_key == terms.address_key(row.address))
-    if connection.execute(listed).one_or_none() is not None:
+    keys = [key for key in (terms.address_key(row.address), row.person_key) if key is not None]
+    listed = select(suppression.c.address_key).where(suppression.c.address_key.in_(keys))
+    if connection.execute(listed).first() is not None:
         return True
-    if row.kind != NoteKind.WELCOME:
-        return False
-    mine = connection.execute(_standing_of(row)).one_or_none()
-    return mine is None or mine.state != SubscriptionState.CONFIRMED.value
+    return row.kind == NoteKind.WELCOME and not _named_by(connection, row)
 
 
-def _standing_of(row: Row[Any]) -> Select[tuple[str, str | None]]:
-    return select(subscription.c.state, subscription.c.preferences).where(
-        subscription.c.subscriber_id == row.subscriber_id, subscription.c.newsletter == json.loads(row.newsletters)[0]
+def _named_by(connection: Connection, row: Row[Any]) -> dict[str, Preferences]:
+    """The newsletters that a note names, in its order, with what is wished of each; a welcome names none that was left."""
+    named = json.loads(row.newsletters)
+    if row.request_id is not None:
+        return dict.fromkeys(named, loads(row.wanted))
+    links = subscription.c
+    mine = select(links.newsletter, links.state, links.preferences).where(
+        links.subscriber_id == row.subscriber_id, links.newsletter.in_(named)
     )
+    found = {each.newsletter: each for each in connection.execute(mine)}
+    stands = {slug for slug, each in found.items() if each.state == SubscriptionState.CONFIRMED.value}
+    told = [slug for slug in named if slug in stands or row.kind != NoteKind.WELCOME]
+    return {slug: loads(found[slug].preferences) if slug in found else USUAL for slug in told}
 
 
 def _wait(connection: Connection, row: Row[Any], pause: Pause, now: datetime) -> None:
@@ -182,21 +194,35 @@ def _wait(connection: Connection, row: Row[Any], pause: Pause, now: datetime) ->
 def _take(connection: Connection, row: Row[Any], terms: NoteTerms, now: datetime) -> NoteClaim:
     claimed = {"owner": terms.owner, "lease_until": now + terms.lease, "attempts": row.attempts + 1}
     connection.execute(update(table).where(table.c.id == row.id).values(claimed))
-    wanted = row.wanted
+    named = _named_by(connection, row)
     if row.request_id is not None:
         values = {"request_id": row.request_id, "token_hash": terms.confirmation, "expires_at": terms.expires_at}
         connection.execute(insert(confirmation).values(values))
-    else:
-        mine = connection.execute(_standing_of(row)).one_or_none()
-        wanted = None if mine is None else mine.preferences
-    return NoteClaim(
+    claim = NoteClaim(
         id=row.id,
         kind=NoteKind(row.kind),
-        newsletters=tuple(json.loads(row.newsletters)),
+        newsletters=tuple(named),
         recipient=Subscriber(id=row.request_id or row.subscriber_id, address=row.address, name=row.name),
         of_request=row.request_id is not None,
         owner=terms.owner,
         attempts=row.attempts + 1,
         created_at=row.created_at,
-        preferences=loads(wanted),
+        preferences=next(iter(named.values()), USUAL),
+        cadences={slug: wanted.cadence for slug, wanted in named.items()},
     )
+    _remember(connection, row, claim, terms, now)
+    return claim
+
+
+def _remember(connection: Connection, row: Row[Any], claim: NoteClaim, terms: NoteTerms, now: datetime) -> None:
+    """Before it leaves, for what comes back may be quicker than the relay's answer."""
+    values = {
+        "message_id": terms.message_id(claim),
+        "request_id": row.request_id,
+        "subscriber_id": row.subscriber_id,
+        "address_key": terms.address_key(row.address),
+        "person_key": terms.person_key(row.address),
+        "domain": _domain(row),
+        "at": now,
+    }
+    insert_new(connection, sent_note, values)

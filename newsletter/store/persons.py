@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, select
+from sqlalchemy import Connection, Row, Table, delete, func, select
 
 from newsletter.store import schema
 from newsletter.store.database import Database
 from newsletter.store.schema import subscriber, suppression
 from newsletter.store.subscribers import by_address
+
+_AT_ONCE = 5_000  #: so many are read at once
 
 
 class Persons:
@@ -22,39 +24,67 @@ class Persons:
         self._database = database
         self._traces = False
 
-    def everything(self, address: str, mailbox_key: str, address_key: str) -> dict[str, Any]:
+    def everything(self, address: str, person_key: str, address_key: str) -> dict[str, Any]:
         """What we hold of this address, as JSON values; empty where that is nothing.
 
-        `mailbox_key` is the keyed hash of the one mailbox that the address means, `address_key` that of its spelling.
+        `person_key` is the keyed hash of all spellings that may mean this person, `address_key` that of the address itself.
         """
         with self._database.read() as connection:
             person = by_address(connection, address)
             told: dict[str, Any] = {} if person is None else _held_of(connection, person.id)
-            asking = _rows(connection, schema.request, schema.request.c.address_key == mailbox_key)
-            listed = _rows(connection, suppression, suppression.c.address_key == address_key)
-            counted = _rows(connection, schema.asked, schema.asked.c.address_key == mailbox_key)
+            asking = _rows(connection, schema.request, schema.request.c.address_key == person_key)
+            listed = _rows(connection, suppression, suppression.c.address_key.in_([address_key, person_key]))
+            counted = _rows(connection, schema.asked, schema.asked.c.address_key == person_key)
+            notes = _rows(connection, schema.sent_note, schema.sent_note.c.person_key == person_key)
         if asking:
             told["requests"] = [_plain(row, "id", "address_key", "answered") for row in asking]
         if counted:
             told["asked"] = _plain(counted[0], "address_key")
+        if notes:
+            told["sent_notes"] = [
+                _plain(row, "request_id", "subscriber_id", "address_key", "person_key") for row in notes
+            ]
         if listed:
             told["suppression"] = _plain(listed[0], "address_key")
         return told
 
-    def erase(self, address: str, keys: Collection[str]) -> bool:
+    def erase(self, address: str, keys: Collection[str], remember: Callable[[Connection], None]) -> bool:
         """Delete a person with every subscription, request and note; False where there was nobody.
 
         `keys` are the keyed hashes under which it is counted how often they were written to. Deliveries keep the opaque
-        id, which then names nobody; those still open will be suppressed. A suppression stays.
+        id, which then names nobody; those still open will be suppressed. A suppression stays. `remember` is called
+        before the commit where there was somebody.
         """
-        counted, waiting = schema.asked, schema.request
+        counted, waiting, sent = schema.asked, schema.request, schema.sent_note
         with self._database.begin() as connection:
             gone = delete(subscriber).where(subscriber.c.address_folded == address.casefold())
             asking = delete(waiting).where(waiting.c.address_key.in_(list(keys)))
             found = connection.execute(gone).rowcount + connection.execute(asking).rowcount
             connection.execute(delete(counted).where(counted.c.address_key.in_(list(keys))))
+            connection.execute(delete(sent).where(sent.c.person_key.in_(list(keys))))
+            if found > 0:
+                remember(connection)
         self._traces = not self._database.scrub()
         return found > 0
+
+    def to_erase(self, erased: Mapping[str, datetime], key: Callable[[str], str]) -> tuple[str, ...]:
+        """The addresses that stand here although they were erased, by key of the address and the moment.
+
+        Whoever agreed to something after that came back, and stays. It looks at everybody.
+        """
+        agreed, asking = func.max(schema.subscription.c.consent_at), schema.request
+        people = (
+            select(subscriber.c.address, agreed.label("at"))
+            .outerjoin(schema.subscription, schema.subscription.c.subscriber_id == subscriber.c.id)
+            .group_by(subscriber.c.id, subscriber.c.address)
+        )
+        newest: dict[str, datetime | None] = {}
+        with self._database.read() as connection:
+            for query in (people, select(asking.c.address, asking.c.at)):
+                for row in connection.execution_options(yield_per=_AT_ONCE).execute(query):
+                    if key(row.address) in erased:
+                        newest[row.address] = max(filter(None, (newest.get(row.address), row.at)), default=None)
+        return tuple(each for each, at in newest.items() if at is None or at <= erased[key(each)])
 
     def wipe_again(self) -> None:
         """Empty the log of SQLite where that could not be done at once, because somebody was reading."""

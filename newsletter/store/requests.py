@@ -28,7 +28,7 @@ from newsletter.model import (
 from newsletter.store.database import Database, upsert
 from newsletter.store.notes import queue
 from newsletter.store.preferences import dumps, loads
-from newsletter.store.schema import allowance, asked, confirmation, subscription, suppression
+from newsletter.store.schema import allowance, asked, confirmation, sent_note, subscription, suppression
 from newsletter.store.schema import request as table
 from newsletter.store.subscribers import by_address, enter, known_person, prefer
 
@@ -46,7 +46,7 @@ class Requests:
         self._database = database
 
     def add(self, request: Request, address_key: str) -> None:
-        """Write down what was asked; `address_key` is the keyed hash of the one mailbox that the address means."""
+        """Write down what was asked; `address_key` is the keyed hash of the person, however they spell the address."""
         values = {
             "id": request.id,
             "address": request.address,
@@ -94,7 +94,7 @@ class Requests:
     def confirm(
         self, token_hash: str, made: Callable[[Request], Sequence[Subscription]], *, welcome: bool, now: datetime
     ) -> Request | None:
-        """End a request by its token: the subscriptions `made` of it begin, and with `welcome` a note for each waits.
+        """End a request by its token: the subscriptions `made` of it begin, and with `welcome` one note for them all waits.
 
         None, and no change, where there is no such request. Who has a subscription already keeps its consent and gets
         the new preferences.
@@ -104,8 +104,12 @@ class Requests:
             if row is None:
                 return None
             request = _request_of(row)
-            for each in made(request):
-                _begin(connection, each, welcome=welcome, now=now)
+            wanted = made(request)
+            told = [_begin(connection, each, request.id, now) for each in wanted]
+            begun = tuple(each.newsletter for each, (_, new) in zip(wanted, told, strict=True) if new)
+            if welcome and begun:
+                note = NewNote(kind=NoteKind.WELCOME, newsletters=begun, subscriber_id=told[0][0])
+                queue(connection, [note], now)
             connection.execute(delete(table).where(table.c.id == row.id))
             connection.execute(delete(asked).where(asked.c.address_key == row.address_key))
             return request
@@ -180,13 +184,15 @@ def _carry_out(
     return 1
 
 
-def _begin(connection: Connection, wanted: Subscription, *, welcome: bool, now: datetime) -> None:
+def _begin(connection: Connection, wanted: Subscription, request_id: str, now: datetime) -> tuple[str, bool]:
+    """Begin a subscription, or change what is wished of one that stands; the subscriber's id, and whether it began."""
     person = known_person(connection, wanted.subscriber)
-    if not enter(connection, person.id, wanted, now):
-        prefer(connection, person.id, wanted.newsletter, wanted.preferences, now)
-    elif welcome:
-        note = NewNote(kind=NoteKind.WELCOME, newsletters=(wanted.newsletter,), subscriber_id=person.id)
-        queue(connection, [note], now)
+    mine = update(sent_note).where(sent_note.c.request_id == request_id)
+    connection.execute(mine.values(subscriber_id=person.id))  # what comes back for the question is now about them
+    if enter(connection, person.id, wanted, now):
+        return person.id, True
+    prefer(connection, person.id, wanted.newsletter, wanted.preferences, now)
+    return person.id, False
 
 
 def _request_of(row: Row[Any]) -> Request:

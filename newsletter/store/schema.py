@@ -211,7 +211,7 @@ subscription = Table(
 )
 
 # What was asked for on the sign-up page and is not confirmed yet; no subscriber stands behind it. `address_key` is the keyed
-# hash of the one mailbox that many spellings mean. `answered`: it has been decided what mail the address gets, if any.
+# hash of all spellings that may mean one person. `answered`: it has been decided what mail the address gets, if any.
 request = Table(
     "request",
     metadata,
@@ -262,6 +262,21 @@ note = Table(
     sqlite_autoincrement=True,
 )
 
+# Notes that may have left, by their Message-ID, so that what comes back for one finds whom it was to; by keyed hashes, for it
+# outlives requests. `returned` is what came back last.
+sent_note = Table(
+    "sent_note",
+    metadata,
+    Column("message_id", Word, primary_key=True),
+    Column("request_id", Word, index=True),
+    Column("subscriber_id", Word, index=True),
+    Column("address_key", Word, nullable=False),
+    Column("person_key", Word, nullable=False, index=True),
+    Column("domain", String, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("returned", String),
+)
+
 # How often something was done within a stretch of time, by what it was and a keyed hash of who did it.
 allowance = Table(
     "allowance",
@@ -271,6 +286,7 @@ allowance = Table(
     Column("since", UtcDateTime, nullable=False, index=True),
 )
 
+# By the keyed hash of an address that must not be mailed, or of a person who wants no mail however they spell theirs.
 suppression = Table(
     "suppression",
     metadata,

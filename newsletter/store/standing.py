@@ -15,16 +15,24 @@ from newsletter.store.schema import REVISION
 from newsletter.store.schema import tick as tick_table
 
 _PATIENCE = 10  # seconds for a server to answer
+_MAY_CHANGE = text(
+    "SELECT has_schema_privilege(current_schema(), 'CREATE') OR EXISTS ("
+    "SELECT FROM pg_tables WHERE schemaname = current_schema() AND pg_has_role(tableowner, 'USAGE'))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """`revision`: the migration it is at, None where there are no tables yet; `wanted`: the one of this program."""
+    """`revision`: the migration it is at, None where there are no tables yet; `wanted`: the one of this program.
+
+    `may_change`: on PostgreSQL, our role may make, change or drop tables, which it needs for migrations alone.
+    """
 
     revision: str | None
     wanted: str
     known: bool
     last_tick: datetime | None
+    may_change: bool = False
 
 
 def look(url: str) -> Standing:
@@ -43,7 +51,8 @@ def _standing(connection: Connection) -> Standing:
     up_to_date = revision == REVISION
     last = connection.execute(select(tick_table.c.at)).scalar_one_or_none() if up_to_date else None
     known = revision is None or up_to_date or revision in revisions()
-    return Standing(revision=revision, wanted=REVISION, known=known, last_tick=last)
+    may_change = connection.dialect.name == "postgresql" and bool(connection.execute(_MAY_CHANGE).scalar())
+    return Standing(revision=revision, wanted=REVISION, known=known, last_tick=last, may_change=may_change)
 
 
 def _reading(url: URL) -> Engine:

@@ -104,15 +104,15 @@ class Subscribers:
                     prefer(connection, subscriber_id, each.newsletter, each.preferences, now)
             return tuple(slug for slug in left if end(connection, subscriber_id, slug, now))
 
-    def suppress(self, address_key: str, reason: str, now: datetime) -> None:
-        """Never mail this address again. `address_key` is its keyed hash; the first reason stays."""
+    def suppress(self, keys: Collection[str], reason: str, now: datetime) -> None:
+        """Never mail these again. `keys` are keyed hashes of one address or its person; the first reason stays."""
         with self._database.begin() as connection:
-            insert_new(connection, suppression, {"address_key": address_key, "reason": reason, "at": now})
+            suppress(connection, keys, reason, now)
 
-    def unsuppress(self, address_key: str) -> bool:
-        """Let this address be mailed again; False where it was not suppressed."""
+    def unsuppress(self, keys: Collection[str]) -> bool:
+        """Let these be mailed again; False where none of them was suppressed."""
         with self._database.begin() as connection:
-            gone = delete(suppression).where(suppression.c.address_key == address_key)
+            gone = delete(suppression).where(suppression.c.address_key.in_(list(keys)))
             return connection.execute(gone).rowcount > 0
 
     def suppressed(self, address_key: str) -> bool:
@@ -121,10 +121,16 @@ class Subscribers:
             return connection.execute(query).one_or_none() is not None
 
     def suppressions(self) -> int:
-        """How many addresses are suppressed."""
+        """How many keyed hashes of addresses and of persons are suppressed."""
         with self._database.read() as connection:
             number: int = connection.execute(select(func.count()).select_from(suppression)).scalar_one()
             return number
+
+
+def suppress(connection: Connection, keys: Collection[str], reason: str, now: datetime) -> bool:
+    """As `Subscribers.suppress` does; False where all of them were suppressed before."""
+    rows = [{"address_key": key, "reason": reason, "at": now} for key in keys]
+    return any([insert_new(connection, suppression, row) is not None for row in rows])  # noqa: C419 - all of them
 
 
 def _confirmed(newsletter: str) -> tuple[ColumnElement[bool], ...]:

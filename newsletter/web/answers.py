@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -80,7 +81,7 @@ class Document:
 
 def held(path: str, data: bytes, *, file: str, mark: Mark, modified: int) -> Document:
     """The document of a file's bytes; `path`, with "/" before it, is what the policy goes by."""
-    security = _security(data.decode(errors="replace") if path.endswith(".html") else "")
+    security = _security(path, data.decode(errors="replace") if path.endswith(".html") else "")
     representations = {
         coding: _representation(path, coding, body, modified, security) for coding, body in _codings(path, data).items()
     }
@@ -92,7 +93,7 @@ def large(path: str, sha256: str, size: int, *, file: str, mark: Mark, modified:
     tag = _tag(sha256)
     whole = Answer(
         status=HTTPStatus.OK,
-        headers=_headers(path, IDENTITY, tag, size, modified) + _security(""),
+        headers=_headers(path, IDENTITY, tag, size, modified) + _security(path, ""),
         span=range(size),
     )
     only = Representation(tag=tag, size=size, whole=whole, not_modified=_not_modified(whole))
@@ -122,8 +123,13 @@ def _codings(path: str, data: bytes) -> dict[str, bytes]:
     return {coding: body for coding, body in packed.items() if len(body) < len(data)} | {IDENTITY: data}
 
 
-def _security(html: str) -> Pairs:
-    return tuple((name.lower().encode(), value.encode()) for name, value in policy.security(html).items())
+def _security(path: str, html: str) -> Pairs:
+    return pairs(policy.public(path, html))
+
+
+def pairs(fields: Mapping[str, str]) -> Pairs:
+    """Fields as ASGI wants them."""
+    return tuple((name.lower().encode(), value.encode()) for name, value in fields.items())
 
 
 def _representation(path: str, coding: str, body: bytes, modified: int, security: Pairs) -> Representation:

@@ -22,7 +22,6 @@ from newsletter.web.forms import EMPTY, Form, read_form
 from newsletter.web.network import network_of
 
 HOUR = timedelta(hours=1)
-MOST_POSTS = 60  #: from one network in an hour, whatever they are for
 
 _RETRY = "30"  # seconds, where the database is busy
 
@@ -83,8 +82,12 @@ class Desk:
             form=form,
         )
 
-    def count(self, asked: Asked, scope: str = "post", most: int = MOST_POSTS, *, key: str | None = None) -> None:
-        """Count one more, of the network unless `key` says of what. Raises HTTPException 429 where it is too many."""
+    def count(self, asked: Asked, scope: str = "post", most: int | None = None, *, key: str | None = None) -> None:
+        """Count one more, of the network unless `key` says of what. Raises HTTPException 429 where it is too many.
+
+        That is `most` an hour; as many as of any form, where nothing is told.
+        """
+        most = self.app.config.web.limits.forms if most is None else most
         wait = self.app.limits.allow(scope, asked.network if key is None else key, most, HOUR, asked.now)
         if wait is not None:
             retry = {"Retry-After": str(max(1, ceil(wait.total_seconds())))}

@@ -28,6 +28,12 @@ _UNKNOWN = "application/octet-stream"
 _JSON_FEED = "application/feed+json"
 _PACKED_ALREADY = frozenset({"image/png", _UNKNOWN})
 
+#: Of these, readers in a browser and pages that show a link make use.
+_SHARED = frozenset({".atom", ".ico", ".json", ".opml", ".png", ".rss", ".svg", ".xml"})
+STRICT = {
+    "Strict-Transport-Security": "max-age=31536000"
+}  #: the site is reached by TLS, and by nothing else from now on
+
 LIVE = "public, max-age=300"
 FOREVER = "public, max-age=31536000, immutable"  # RFC 8246
 
@@ -67,15 +73,27 @@ def security(html: str) -> dict[str, str]:
     return {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
 
 
+def public(path: str, html: str = "") -> dict[str, str]:
+    """The fields of the file at `path`: pages of others may load feeds and pictures, and nothing else of ours.
+
+    Where a reader follows a link, nobody is told that it stood on a page about MS.
+    """
+    shared = PurePosixPath(path).suffix in _SHARED
+    return security(html) | {
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "cross-origin" if shared else "same-origin",
+    }
+
+
 def private(html: str = "", *, secure: bool = True) -> dict[str, str]:
     """The fields of what the process answers itself: nobody keeps it, finds it, frames it or learns where it was from.
 
     `secure`: the site is reached by TLS, and by nothing else from now on.
     """
-    strict = {"Strict-Transport-Security": "max-age=31536000"} if secure else {}
     return (
         security(html)
-        | strict
+        | (STRICT if secure else {})
         | {
             "Cache-Control": "no-store",
             "Referrer-Policy": "no-referrer",

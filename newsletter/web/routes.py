@@ -35,7 +35,8 @@ def web_app(app: App, now: Callable[[], datetime]) -> ASGIApp:
     """
     for missing in app.templates.missing(REQUIRED_TEMPLATES):
         raise TemplateError(f"template {missing}: no such file in paths.templates or in the package")
-    files = Files(Path(app.config.paths.public), now)
+    secure = app.site.base_url.startswith("https://")
+    files = Files(Path(app.config.paths.public), now, secure=secure)
     requests = metrics.Requests()
     dynamic = _dynamic(app, now, requests)
 

@@ -28,7 +28,7 @@ from newsletter.templating import Templates, added_words, heading_words, summary
 from newsletter.web import policy
 from newsletter.web.network import network_of
 
-SEARCHES, WITHIN = 30, timedelta(minutes=1)  #: from one network
+WITHIN = timedelta(minutes=1)  #: so many searches from one network as are configured
 
 _PAGES = MOST // PAGE_SIZE
 
@@ -86,7 +86,7 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
 
 
 def _count(app: App, network: str, now: datetime) -> None:
-    wait = app.limits.allow("search", network, SEARCHES, WITHIN, now)
+    wait = app.limits.allow("search", network, app.config.web.limits.searches, WITHIN, now)
     if wait is not None:
         retry = {"Retry-After": str(ceil(wait.total_seconds()))}
         raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, headers=retry)

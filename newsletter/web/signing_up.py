@@ -18,8 +18,6 @@ from newsletter.web.offers import Offers
 from newsletter.web.wishes import HOURS, read_wishes, zones
 from newsletter.words import marked
 
-MOST_SIGN_UPS = 10  #: from one network in an hour
-MOST_OF_ALL = 3000  #: in an hour, whoever asks: the brake
 TRAP = "more"  #: a field that nobody sees, and that programs fill in
 
 CONSENT = marked(
@@ -86,8 +84,9 @@ class SigningUp:
         if problems:
             self._desk.count(asked)
             return self._form(asked.form, problems)
-        self._desk.count(asked, "sign-up", MOST_SIGN_UPS)
-        self._desk.count(asked, "sign-up", MOST_OF_ALL, key="all")
+        limits = self._app.config.web.limits
+        self._desk.count(asked, "sign-up", limits.sign_ups)
+        self._desk.count(asked, "sign-up", limits.all_sign_ups, key="all")
         self._app.readers.ask(
             newsletters=asked.form.every("newsletters"),
             address=asked.form.one("address"),

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from newsletter.web import conditions, documents, policy
-from newsletter.web.answers import Answer, Document, plain
+from newsletter.web.answers import Answer, Document, Pairs, pairs, plain
 from newsletter.web.documents import ROOM, Held, file_name
 
 _LONGEST = 8000  #: octets of a path; RFC 9110 4.1 wants so many to be understood
@@ -26,24 +26,26 @@ _LATER = plain(HTTPStatus.SERVICE_UNAVAILABLE, (b"retry-after", b"5"))
 class Files:
     """Answers GET and HEAD for the files below a folder; queries are ignored.
 
-    A document is made when it is first asked for, and held until its file changes. `room` is in bytes.
+    A document is made when it is first asked for, and held until its file changes. `room` is in bytes. `secure`: the site
+    is reached by TLS.
     """
 
-    def __init__(self, public: Path, now: Callable[[], datetime], *, room: int = ROOM) -> None:
+    def __init__(self, public: Path, now: Callable[[], datetime], *, room: int = ROOM, secure: bool = False) -> None:
         self._root = str(public.absolute())
         self._now = now
         self._held = Held(room)
         self._making = asyncio.Lock()
+        self._standing = pairs(policy.STRICT) if secure else ()
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         head = scope["method"] == "HEAD"
         found = await self._found(scope) if head or scope["method"] == "GET" else _NOT_ALLOWED
         if isinstance(found, Answer):
-            await _send(found, send)
+            await self._send(found, send)
             return
         answer = found.answer(conditions.fields(scope["headers"]), head=head)
         if answer.span is None or head:
-            await _send(answer, send)
+            await self._send(answer, send)
         else:
             await self._send_from_disk(found, answer, answer.span, send)
 
@@ -76,10 +78,10 @@ class Files:
         except OSError:
             file = None
         if file is None:  # replaced in this very moment
-            await _send(_LATER, send)
+            await self._send(_LATER, send)
             return
         with file:
-            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            await send({"type": "http.response.start", "status": answer.status, "headers": self._fields(answer)})
             pieces = documents.pieces(file, span)
             left = len(span)
             while left and (piece := await run_in_threadpool(next, pieces, b"")):
@@ -87,6 +89,13 @@ class Files:
                 await send({"type": "http.response.body", "body": piece, "more_body": bool(left)})
         # If the file was cut meanwhile, the body is left unfinished: the server closes the connection, and the reader
         # sees that something is missing.
+
+    async def _send(self, answer: Answer, send: Send) -> None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": self._fields(answer)})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _fields(self, answer: Answer) -> Pairs:
+        return answer.headers if answer.status is HTTPStatus.NOT_MODIFIED else answer.headers + self._standing
 
 
 def _absent(name: str, error: OSError) -> Answer:
@@ -96,8 +105,3 @@ def _absent(name: str, error: OSError) -> Answer:
         return plain(HTTPStatus.MOVED_PERMANENTLY, place, (b"cache-control", policy.LIVE.encode()))
     missing = isinstance(error, (FileNotFoundError, IsADirectoryError, PermissionError))
     return _NOT_FOUND if missing else _LATER
-
-
-async def _send(answer: Answer, send: Send) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body})

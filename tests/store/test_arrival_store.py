@@ -24,6 +24,10 @@ def store(database: Database) -> Arrivals:
     return Arrivals(database)
 
 
+def keys_of(address: str) -> tuple[str, str]:
+    return key_of(address), f"person/{key_of(address.replace('+news', ''))}"
+
+
 def agreed(address: str, newsletter: str = "weekly", *, days: float = 0, name: str = "") -> Subscription:
     made = make_subscription(address, newsletter, id=f"new-{address}", name=name)
     return replace(made, consent=Consent(text="on paper", at=NOW + days * DAY, source="import"))
@@ -37,7 +41,8 @@ def test_each_gets_what_it_would_get_alone(store: Arrivals, database: Database) 
     people.unsubscribe("id-of-back", "weekly", NOW)
     people.add(make_subscription("left@example.org"))
     people.unsubscribe("id-of-left", "weekly", NOW + 2 * DAY)
-    people.suppress(key_of("bounced@example.org"), "bounced", NOW)
+    people.suppress([key_of("bounced@example.org")], "bounced", NOW)
+    people.suppress(keys_of("angry@example.org"), "complaint", NOW)
     wanted = [
         agreed("new@example.org", name="Nell"),
         agreed("There@example.org"),
@@ -46,13 +51,15 @@ def test_each_gets_what_it_would_get_alone(store: Arrivals, database: Database) 
         agreed("back@example.org", days=1),
         agreed("left@example.org", days=1),
         agreed("bounced@example.org"),
+        agreed("angry+news@example.org"),
+        agreed("bounced+news@example.org"),
     ]
-    told = ("added", "there", "added", "renewed", "renewed", "left", "suppressed")
-    assert store.judge(wanted, key_of) == told
+    told = ("added", "there", "added", "renewed", "renewed", "left", "suppressed", "suppressed", "added")
+    assert store.judge(wanted, keys_of) == told
     before = people.list()
-    assert store.judge(wanted, key_of) == told
+    assert store.judge(wanted, keys_of) == told
     assert people.list() == before
-    assert store.bring(wanted, key_of, NOW + 3 * DAY) == told
+    assert store.bring(wanted, keys_of, NOW + 3 * DAY) == told
     found = {(each.subscriber.address, each.newsletter): each for each in people.list()}
     assert {each for each, one in found.items() if one.state is SubscriptionState.CONFIRMED} == {
         ("new@example.org", "weekly"),
@@ -60,6 +67,7 @@ def test_each_gets_what_it_would_get_alone(store: Arrivals, database: Database) 
         ("there@example.org", "daily"),
         ("waiting@example.org", "weekly"),
         ("back@example.org", "weekly"),
+        ("bounced+news@example.org", "weekly"),
     }
     assert found["new@example.org", "weekly"] == wanted[0]
     assert found["there@example.org", "weekly"].consent.text == "Yes, please."
@@ -70,15 +78,15 @@ def test_each_gets_what_it_would_get_alone(store: Arrivals, database: Database) 
 
 def test_a_second_time_all_are_there(store: Arrivals) -> None:
     wanted = [agreed(f"p{number}@example.org") for number in range(50)]
-    assert set(store.bring(wanted, key_of, NOW)) == {Arrival.ADDED}
-    assert set(store.bring(wanted, key_of, NOW)) == {Arrival.THERE}
-    assert store.bring([], key_of, NOW) == ()
+    assert set(store.bring(wanted, keys_of, NOW)) == {Arrival.ADDED}
+    assert set(store.bring(wanted, keys_of, NOW)) == {Arrival.THERE}
+    assert store.bring([], keys_of, NOW) == ()
 
 
 def test_nothing_of_before_is_owed_to_who_comes(store: Arrivals, database: Database) -> None:
     post(database, make_article(), ["back@example.org"])
     Subscribers(database).unsubscribe("id-of-back", "weekly", NOW)
-    store.bring([agreed("new@example.org", days=1), agreed("back@example.org", days=1)], key_of, NOW + 5 * DAY)
+    store.bring([agreed("new@example.org", days=1), agreed("back@example.org", days=1)], keys_of, NOW + 5 * DAY)
     table = schema.subscription
     with database.read() as connection:
         rows = connection.execute(select(table.c.since, table.c.changed_at).order_by(table.c.subscriber_id)).all()
@@ -90,7 +98,7 @@ def test_nothing_of_before_is_owed_to_who_comes(store: Arrivals, database: Datab
 
 def test_every_subscription_is_listed_once_with_all_that_an_export_tells(store: Arrivals, database: Database) -> None:
     large = replace(agreed("a@example.org"), preferences=Preferences(edition=Edition.LARGE_PRINT))
-    store.bring([large, agreed("a@example.org", "daily"), agreed("b@example.org")], key_of, NOW)
+    store.bring([large, agreed("a@example.org", "daily"), agreed("b@example.org")], keys_of, NOW)
     Subscribers(database).unsubscribe("new-b@example.org", "weekly", NOW + DAY)
     rows = list(store.rows())
     assert [(row["address"], row["newsletter"], row["state"], row["ended_at"]) for row in rows] == [
@@ -104,6 +112,6 @@ def test_every_subscription_is_listed_once_with_all_that_an_export_tells(store: 
 
 def test_many_are_listed_in_batches(store: Arrivals, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("newsletter.store.arrivals._BATCH", 3)
-    store.bring([agreed(f"p{number}@example.org", slug) for number in range(9) for slug in ("a", "b")], key_of, NOW)
+    store.bring([agreed(f"p{number}@example.org", slug) for number in range(9) for slug in ("a", "b")], keys_of, NOW)
     rows = [(row["address"], row["newsletter"]) for row in store.rows()]
     assert rows == [(f"p{number}@example.org", slug) for number in range(9) for slug in ("a", "b")]

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from builders import make_article
 from sqlalchemy import event, select, update
-from store_builders import LEASE, NOW, WEEK, key_of, make_planned, make_subscription, post
+from store_builders import LEASE, NOW, WEEK, forgetful, key_of, make_planned, make_subscription, post
 
 from newsletter.model import DeliveryState, Outcome, SubscriptionState, Terms
 from newsletter.model.incoming import Bounce, BounceCount, BounceKind, SentDelivery
@@ -64,18 +64,18 @@ def test_a_delivery_is_found_by_the_left_side_of_its_message_id(database: Databa
 
 def test_an_erased_person_has_no_address(database: Database) -> None:
     sent = send(database)
-    Persons(database).erase("ann@example.org", ())
+    Persons(database).erase("ann@example.org", (), forgetful)
     found = Bounces(database).find(f"47{NAME}")
     assert found is not None
     assert (found.id, found.address) == (sent.id, None)
-    assert Bounces(database).record(_bounce(found, suppress="bounced"), None, NOW)
+    assert Bounces(database).record(_bounce(found, suppress="bounced"), (), NOW)
     assert Subscribers(database).suppressions() == 0
 
 
 def test_a_bounce_is_written_down_once(database: Database) -> None:
     sent, bounces = send(database), Bounces(database)
     later = NOW + timedelta(hours=1)
-    assert bounces.record(_bounce(sent), key_of("ann@example.org"), later)
+    assert bounces.record(_bounce(sent), [key_of("ann@example.org")], later)
     after = bounces.find(f"47{NAME}")
     assert after is not None
     assert (after.state, after.sent_at) == (DeliveryState.BOUNCED, NOW)
@@ -83,7 +83,7 @@ def test_a_bounce_is_written_down_once(database: Database) -> None:
     assert (last.at, last.kind, last.code, last.enhanced) == (later, "bounced-soft", 550, "5.2.2")
     assert not Subscribers(database).suppressed(key_of("ann@example.org"))
     for again in (sent, after):  # by who looked before the first was written, and by who looks now
-        assert not bounces.record(_bounce(again), key_of("ann@example.org"), later)
+        assert not bounces.record(_bounce(again), [key_of("ann@example.org")], later)
     assert len(Deliveries(database).events(sent.id)) == 3
 
 
@@ -91,33 +91,34 @@ def test_what_follows_is_one_transaction(database: Database) -> None:
     sent = send(database)
     Subscribers(database).add(make_subscription("ann@example.org", "daily"))
     complaint = _bounce(sent, BounceKind.COMPLAINT, suppress="complaint", leave=True, code=None, enhanced=None)
-    assert Bounces(database).record(complaint, "key", NOW)
+    assert Bounces(database).record(complaint, ["key", "person/key"], NOW)
     assert Subscribers(database).suppressed("key")
+    assert Subscribers(database).suppressed("person/key")
     states = {each.newsletter: each.state for each in Subscribers(database).list()}
     assert states == {"weekly": SubscriptionState.UNSUBSCRIBED, "daily": SubscriptionState.CONFIRMED}
     found = Bounces(database).find(f"47{NAME}")
     assert found is not None
     assert found.state is DeliveryState.SENT  # it arrived
-    assert not Bounces(database).record(complaint, "key", NOW)
+    assert not Bounces(database).record(complaint, ["key", "person/key"], NOW)
 
 
 def test_a_delivery_that_is_tried_again_may_bounce_again(database: Database) -> None:
     sent, bounces = send(database), Bounces(database)
-    assert bounces.record(_bounce(sent), None, NOW)
+    assert bounces.record(_bounce(sent), (), NOW)
     with database.begin() as connection:
         connection.execute(update(schema.delivery).values(state="sent", attempts=2))
     again = bounces.find(f"47{NAME}")
     assert again is not None
-    assert not bounces.record(_bounce(sent), None, NOW)
-    assert bounces.record(_bounce(again), None, NOW)
+    assert not bounces.record(_bounce(sent), (), NOW)
+    assert bounces.record(_bounce(again), (), NOW)
 
 
 def test_the_history_of_a_person_is_newest_first_and_theirs_alone(database: Database) -> None:
     bounces = Bounces(database)
     first, second, third = (send(database, number=number) for number in (46, 47, 48))
     send(database, "bob@example.net", 49)
-    bounces.record(_bounce(second), None, NOW)
-    bounces.record(_bounce(third, BounceKind.COMPLAINT, enhanced=None), None, NOW)
+    bounces.record(_bounce(second), (), NOW)
+    bounces.record(_bounce(third, BounceKind.COMPLAINT, enhanced=None), (), NOW)
     told = [(past.delivery_id, past.bounce, past.state) for past in bounces.history("id-of-ann", NOW - WEEK * 2)]
     assert told == [
         (third.id, None, DeliveryState.SENT),
@@ -131,9 +132,9 @@ def test_the_history_of_a_person_is_newest_first_and_theirs_alone(database: Data
 def test_bounces_are_counted_by_domain_and_kind(database: Database) -> None:
     bounces = Bounces(database)
     for number in (46, 47):
-        bounces.record(_bounce(send(database, number=number), BounceKind.POLICY), None, NOW)
-    bounces.record(_bounce(send(database, "bob@example.net", 48)), None, NOW)
-    bounces.record(_bounce(send(database, "eve@example.net", 49)), None, NOW - timedelta(days=31))
+        bounces.record(_bounce(send(database, number=number), BounceKind.POLICY), (), NOW)
+    bounces.record(_bounce(send(database, "bob@example.net", 48)), (), NOW)
+    bounces.record(_bounce(send(database, "eve@example.net", 49)), (), NOW - timedelta(days=31))
     assert bounces.by_domain(NOW - timedelta(days=30)) == (
         BounceCount(domain="example.org", kind=BounceKind.POLICY, number=2),
         BounceCount(domain="example.net", kind=BounceKind.SOFT, number=1),
@@ -170,7 +171,7 @@ def test_no_question_goes_through_the_whole_ledger(sqlite_url: str, name: str) -
 
 def test_the_events_stand_in_the_ledgers_log(database: Database) -> None:
     sent = send(database)
-    Bounces(database).record(_bounce(sent, BounceKind.HARD, enhanced="5.1.1"), None, NOW)
+    Bounces(database).record(_bounce(sent, BounceKind.HARD, enhanced="5.1.1"), (), NOW)
     with database.read() as connection:
         kinds = connection.execute(select(schema.delivery_event.c.kind).order_by(schema.delivery_event.c.id)).scalars()
         assert list(kinds) == ["claimed", "accepted", "bounced-hard"]

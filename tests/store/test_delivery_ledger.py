@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 from builders import make_article
 from sqlalchemy import select
-from store_builders import LEASE, NOW, WEEK, key_of, make_planned, post
+from store_builders import LEASE, NOW, WEEK, forgetful, key_of, make_planned, post
 
 import newsletter
 from newsletter.model import Claim, DeliveryState, Outcome, Pause, Settled, Subscriber, Terms, scopes_of
@@ -184,8 +184,8 @@ class TestRecheck:
         post(database, make_article(), ["a@example.org", "b@example.org", "c@example.org", "d@example.org"])
         people = Subscribers(database)
         people.unsubscribe("id-of-a", "weekly", NOW)
-        Persons(database).erase("b@example.org", ())
-        people.suppress(key_of("c@example.org"), "bounced", NOW)
+        Persons(database).erase("b@example.org", (), forgetful)
+        people.suppress([key_of("c@example.org")], "bounced", NOW)
         assert _claim(ledger).subscriber.address == "d@example.org"
         assert ledger.claim(_terms("one"), NOW) is None
         assert ledger.counts() == {"weekly": {"sending": 1, "suppressed": 3}}
@@ -225,7 +225,7 @@ class TestReadAhead:
         people = Subscribers(database)
         _claim(ledger)
         people.unsubscribe("id-of-b", "weekly", NOW)
-        people.suppress(key_of("c@example.org"), "bounced", NOW)
+        people.suppress([key_of("c@example.org")], "bounced", NOW)
         assert ledger.claim(_terms("one"), NOW) is None
         assert ledger.counts() == {"weekly": {"sending": 1, "suppressed": 2}}
 

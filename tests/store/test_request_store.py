@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 from builders import make_article
 from sqlalchemy import func, select
-from store_builders import LEASE, NOW, key_of, make_note_terms, make_planned, make_request, make_subscription, post
+from store_builders import (
+    LEASE,
+    NOW,
+    forgetful,
+    key_of,
+    make_note_terms,
+    make_planned,
+    make_request,
+    make_subscription,
+    post,
+)
 
 from newsletter.model import (
     Answer,
@@ -96,7 +106,7 @@ def test_a_suppression_of_the_spelling_or_of_the_mailbox_is_seen(
     requests: Requests, database: Database, key: str
 ) -> None:
     requests.add(make_request(ANN), "mailbox")
-    Subscribers(database).suppress(key, "bounced", NOW)
+    Subscribers(database).suppress([key], "bounced", NOW)
     ((_, known, _),) = answer(requests)
     assert known.suppressed
 
@@ -180,12 +190,33 @@ def test_a_request_is_confirmed_once(requests: Requests, notes: Notes, database:
     assert requests.confirm("hash", subscribed, welcome=True, now=NOW) is None
     assert requests.find("hash", NOW) is None
     assert asked_of(requests, at=NOW + HOUR) is None, "who said yes is no stranger any more"
-    kinds = [notes.claim(make_note_terms(), NOW) for _ in range(3)]
-    assert [each and (each.kind, each.newsletters) for each in kinds] == [
-        (NoteKind.WELCOME, ("weekly",)),
-        (NoteKind.WELCOME, ("daily",)),
-        None,
-    ]
+    kinds = [notes.claim(make_note_terms(), NOW) for _ in range(2)]
+    assert [each and (each.kind, each.newsletters) for each in kinds] == [(NoteKind.WELCOME, ("weekly", "daily")), None]
+
+
+def test_a_welcome_names_what_is_still_wanted(requests: Requests, notes: Notes, database: Database) -> None:
+    confirmable(requests, notes, make_request(ANN, ("weekly", "daily", "monthly")))
+    requests.confirm("hash", subscribed, welcome=True, now=NOW)
+    people = Subscribers(database)
+    person = people.find(ANN)
+    assert person is not None
+    people.unsubscribe(person.id, "weekly", NOW)
+    people.settle(
+        person.id, [replace(people.list("daily")[0], preferences=Preferences(cadence=Cadence.WEEKLY))], [], NOW
+    )
+    claim = notes.claim(make_note_terms(), NOW)
+    assert claim is not None
+    assert claim.newsletters == ("daily", "monthly")
+    assert claim.cadences == {"daily": Cadence.WEEKLY, "monthly": None}
+
+
+def test_a_welcome_to_what_was_left_at_once_is_not_sent(requests: Requests, notes: Notes, database: Database) -> None:
+    confirmable(requests, notes, make_request(ANN, ("weekly", "daily")))
+    requests.confirm("hash", subscribed, welcome=True, now=NOW)
+    person = Subscribers(database).find(ANN)
+    assert person is not None
+    Subscribers(database).unsubscribe_all([(person.id, "weekly"), (person.id, "daily")], NOW)
+    assert notes.claim(make_note_terms(), NOW) is None
 
 
 def test_a_link_ends_with_its_time(requests: Requests, notes: Notes) -> None:
@@ -279,7 +310,7 @@ def test_every_attempt_to_confirm_has_a_token_of_its_own_and_all_work(requests: 
 
 def test_no_note_goes_to_an_address_that_is_suppressed(notes: Notes, database: Database) -> None:
     note_to_ann(database)
-    Subscribers(database).suppress(key_of(ANN), "complaint", NOW)
+    Subscribers(database).suppress([key_of(ANN)], "complaint", NOW)
     assert notes.claim(make_note_terms(), NOW) is None
     assert notes.due(NOW + 99 * DAY) == 0, "it is not kept either"
 
@@ -319,7 +350,7 @@ def test_a_person_is_told_everything_and_nobody_else_is(requests: Requests, data
     note_to_ann(database, NoteKind.WELCOME)
     wanted = Preferences(topics=frozenset({"gait"}))
     requests.add(make_request("a+x@example.org", ("daily",), preferences=wanted), "mailbox")
-    Subscribers(database).suppress(key_of(ANN), "bounced", NOW)
+    Subscribers(database).suppress([key_of(ANN)], "bounced", NOW)
     answer(requests)
     told = Persons(database).everything("Ann@Example.org", "mailbox", key_of(ANN))
     assert (told["id"], told["address"], told["name"]) == ("id-of-ann", ANN, "")
@@ -341,10 +372,10 @@ def test_an_erased_person_is_gone_from_every_table(requests: Requests, notes: No
     post(database, make_article(), [ANN, "bob@example.org"])
     note_to_ann(database, NoteKind.WELCOME)
     confirmable(requests, notes, make_request("a+x@example.org"))
-    Subscribers(database).suppress(key_of(ANN), "bounced", NOW)
+    Subscribers(database).suppress([key_of(ANN)], "bounced", NOW)
     persons = Persons(database)
-    assert persons.erase("ANN@example.org", ["mailbox"])
-    assert not persons.erase(ANN, ["mailbox"])
+    assert persons.erase("ANN@example.org", ["mailbox"], forgetful)
+    assert not persons.erase(ANN, ["mailbox"], forgetful)
     with database.read() as connection:
         for table in (schema.subscription, schema.delivery):
             (row,) = connection.execute(select(table).where(table.c.subscriber_id == "id-of-bob")).all()
@@ -361,7 +392,7 @@ def test_what_a_reader_holds_in_the_log_is_wiped_when_they_are_done(sqlite_url: 
     with closing(sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM subscriber").fetchall()
-        assert persons.erase("zuleika@example.org", ())
+        assert persons.erase("zuleika@example.org", (), forgetful)
         assert b"zuleika" in log.read_bytes()
         persons.wipe_again()
         assert b"zuleika" in log.read_bytes()

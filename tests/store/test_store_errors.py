@@ -13,6 +13,7 @@ from store_builders import (
     LEASE,
     NOW,
     add_digest,
+    forgetful,
     key_of,
     make_digest,
     make_note_terms,
@@ -38,6 +39,7 @@ from newsletter.model import (
     SourceRun,
     Terms,
 )
+from newsletter.model.incoming import BounceKind, NoteBounce, SentNote
 from newsletter.store.arrivals import Arrivals
 from newsletter.store.articles import Articles
 from newsletter.store.control import Control
@@ -57,6 +59,7 @@ from newsletter.store.readership import Readership
 from newsletter.store.related import RelatedIndex
 from newsletter.store.requests import Requests
 from newsletter.store.schema import metadata
+from newsletter.store.sent_notes import SentNotes
 from newsletter.store.sources import SourceRuns
 from newsletter.store.subscribers import Subscribers
 from newsletter.store.ticks import Ticks
@@ -96,6 +99,15 @@ CHANGE = FeedChange(
     update=FeedUpdate(dropped=(), added=(), cuts=(), tail=()),
 )
 
+SENT_NOTE = SentNote(
+    message_id="<a@example.org>",
+    request_id="id",
+    subscriber_id=None,
+    address_key="key",
+    person_key="person/key",
+    domain="example.org",
+)
+
 READS: dict[str, Callable[[Database], object]] = {
     "Articles.raw_hashes": lambda database: Articles(database).raw_hashes("seeds", ["a.txt"]),
     "Articles.raw_hash": lambda database: Articles(database).raw_hash("a"),
@@ -132,6 +144,10 @@ READS: dict[str, Callable[[Database], object]] = {
     "Digests.served": lambda database: Digests(database).served("weekly", {"id-of-ann": NOW}),
     "Digests.latest": lambda database: Digests(database).latest("weekly"),
     "Digests.mailing": lambda database: Digests(database).mailing(1),
+    "Persons.to_erase": lambda database: Persons(database).to_erase({}, str),
+    "SentNotes.find": lambda database: SentNotes(database).find("name"),
+    "SentNotes.find_message": lambda database: SentNotes(database).find_message(["<a@example.org>"]),
+    "SentNotes.newest": lambda database: SentNotes(database).newest("id"),
     "Subscribers.find": lambda database: Subscribers(database).find("ann@example.org"),
     "Subscribers.list": lambda database: Subscribers(database).list(),
     "Subscribers.count_confirmed": lambda database: Subscribers(database).count_confirmed("weekly"),
@@ -211,7 +227,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Subscribers.unsubscribe_all": lambda database: Subscribers(database).unsubscribe_all(
         [("id-of-ann", "weekly")], NOW
     ),
-    "Subscribers.unsuppress": lambda database: Subscribers(database).unsuppress("key"),
+    "Subscribers.unsuppress": lambda database: Subscribers(database).unsuppress(["key"]),
     "Requests.add": lambda database: Requests(database).add(make_request(), "mailbox"),
     "Requests.answer": lambda database: Requests(database).answer(
         lambda *_: Answer.NOTHING, key_of, most_an_hour=9, most=9, now=NOW
@@ -223,8 +239,12 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Notes.claim": lambda database: Notes(database).claim(make_note_terms(), NOW),
     "Notes.finish": lambda database: Notes(database).finish(NOTE_CLAIM, NoteOutcome(word="sent")),
     "Notes.recover": lambda database: Notes(database).recover(NOW),
-    "Persons.erase": lambda database: Persons(database).erase("ann@example.org", ()),
-    "Subscribers.suppress": lambda database: Subscribers(database).suppress("key", "bounced", NOW),
+    "SentNotes.record": lambda database: SentNotes(database).record(
+        NoteBounce(note=SENT_NOTE, kind=BounceKind.HARD), NOW
+    ),
+    "SentNotes.purge": lambda database: SentNotes(database).purge(NOW),
+    "Persons.erase": lambda database: Persons(database).erase("ann@example.org", (), forgetful),
+    "Subscribers.suppress": lambda database: Subscribers(database).suppress(["key"], "bounced", NOW),
     "Deliveries.claim": lambda database: Deliveries(database).claim(TERMS, NOW),
     "Deliveries.begin_exchange": lambda database: Deliveries(database).begin_exchange((), 1, TERMS, NOW)[1](),
     "Deliveries.exchange": lambda database: Deliveries(database).exchange((), 1, TERMS, NOW),
@@ -279,6 +299,7 @@ def test_every_public_method_is_listed_here() -> None:
             Arrivals,
             Requests,
             Notes,
+            SentNotes,
             Persons,
             Readership,
             Deliveries,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from builders import make_article
 from sqlalchemy import select
-from store_builders import NOW, make_planned, make_subscription, post
+from store_builders import NOW, forgetful, make_planned, make_subscription, post
 
 from newsletter.model import Cadence, Consent, Edition, Preferences, Subscriber, SubscriptionState
 from newsletter.store import schema
@@ -193,13 +193,13 @@ def test_a_suppression_outlives_the_subscriber_and_keeps_its_first_reason(
 ) -> None:
     store.add(make_subscription())
     assert not store.suppressed("key")
-    store.suppress("key", "bounced", NOW)
-    store.suppress("key", "complaint", NOW + timedelta(days=1))
-    Persons(database).erase("ann@example.org", ())
+    store.suppress(["key"], "bounced", NOW)
+    store.suppress(["key"], "complaint", NOW + timedelta(days=1))
+    Persons(database).erase("ann@example.org", (), forgetful)
     assert store.suppressed("key")
     assert store.suppressions() == 1
     with database.read() as connection:
         assert connection.execute(select(schema.suppression)).all() == [("key", "bounced", NOW)]
-    assert store.unsuppress("key")
-    assert not store.unsuppress("key")
+    assert store.unsuppress(["key"])
+    assert not store.unsuppress(["key"])
     assert not store.suppressed("key")

@@ -55,9 +55,26 @@ def _types() -> tuple[Case, ...]:
         "/favicon.ico": "image/vnd.microsoft.icon",
         "/data.bin": "application/octet-stream",
     }
-    sure = {"X-Content-Type-Options": "nosniff", "Last-Modified": LAST_MODIFIED, "Set-Cookie": None}
+    sure = {
+        "X-Content-Type-Options": "nosniff",
+        "Last-Modified": LAST_MODIFIED,
+        "Set-Cookie": None,
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Strict-Transport-Security": "max-age=31536000",
+    }
+    shared = re.compile(r"\.(atom|rss|json|opml|xml|svg|png|ico)$")
     return tuple(
-        Case(name=f"type of {path}", path=path, status=200, got={"Content-Type": type_} | sure)
+        Case(
+            name=f"type of {path}",
+            path=path,
+            status=200,
+            got={
+                "Content-Type": type_,
+                "Cross-Origin-Resource-Policy": "cross-origin" if shared.search(path) else "same-origin",
+            }
+            | sure,
+        )
         for path, type_ in types.items()
     )
 

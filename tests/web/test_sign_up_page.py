@@ -12,7 +12,7 @@ from readers_site import URLENCODED, Household, Site, link_in, readers_site, tol
 from workshop import NOW, open_workshop
 
 from newsletter.model import Audience, Cadence, Edition, Preferences
-from newsletter.web.signing_up import CONSENT, MOST_SIGN_UPS, TRAP
+from newsletter.web.signing_up import CONSENT, TRAP
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +163,9 @@ def test_a_form_on_another_page_works(site: Site, home: Household) -> None:
     assert len(site.mail_to("eve@example.org")) == 1
 
 
+MOST_SIGN_UPS = 10
+
+
 def test_ten_an_hour_from_one_network_and_no_more(site: Site) -> None:
     home, neighbour = site.household(), site.household()
     filled = home.filled("many@example.org")
@@ -181,6 +184,21 @@ def test_an_ipv6_household_is_one_however_many_addresses_it_has(site: Site) -> N
     homes = [Household(site.ask, f"2001:db8:0:7:{number:x}::1") for number in range(MOST_SIGN_UPS + 1)]
     assert [home.post("/subscribe", filled).status for home in homes] == [200] * MOST_SIGN_UPS + [429]
     assert Household(site.ask, "2001:db8:0:8::1").post("/subscribe", filled).status == 200
+
+
+def test_an_operator_may_set_other_limits(tmp_path: Path) -> None:
+    """A hospital behind one address; all together; forms of any kind; and how often somebody is asked."""
+    changes = (
+        ("\nsign_ups = 10", "\nsign_ups = 5"),
+        ("all_sign_ups = 3000", "all_sign_ups = 7"),
+        ("forms = 60", "forms = 3"),
+    )
+    with readers_site(tmp_path, *changes) as site:
+        hospital, home, other = site.household(), site.household(), site.household()
+        filled = hospital.filled("many@example.org")
+        assert [hospital.post("/subscribe", filled).status for _ in range(6)] == [200] * 5 + [429]
+        assert [home.post("/subscribe", filled).status for _ in range(3)] == [200] * 2 + [429], "all together"
+        assert [other.post("/confirm/x").status for _ in range(4)] == [404] * 3 + [429]
 
 
 def test_pages_follow_when_sign_up_is_closed(tmp_path: Path) -> None:

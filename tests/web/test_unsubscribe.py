@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 @pytest.fixture
 def token(served: Served) -> str:
     """The unsubscribe token of a fresh subscriber."""
-    served.app.readers.forget("ann@example.org")
+    served.app.readers.forget("ann@example.org", NOW)
     served.app.add_subscriber("ann@example.org", "Ann", "daily", Consent(text="t", at=NOW, source="operator"))
     (subscription,) = served.app.subscribers("daily")
     return served.app.tokens.unsubscribe("daily", subscription.subscriber.id)
@@ -83,6 +83,13 @@ def test_other_methods_are_named_as_not_allowed(served: Served, token: str) -> N
     assert _state(served) == "confirmed"
 
 
-def test_a_link_of_a_deleted_person_does_no_harm(served: Served, token: str) -> None:
-    served.app.readers.forget("ann@example.org")
-    assert served.ask(f"/unsubscribe/{token}", "POST").status == 404
+def test_nobody_learns_from_a_link_that_its_reader_was_erased(served: Served, token: str) -> None:
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    ways = ((f"/unsubscribe/{token}", "GET"), (f"/unsubscribe/{token}", "POST"))
+    ways += ((f"/unsubscribe/{token}/preferences", "POST"),)
+    there = [served.ask(*way, b"", **form) for way in ways]
+    served.app.readers.forget("ann@example.org", NOW)
+    gone = [served.ask(*way, b"", **form) for way in ways]
+    assert [(each.status, each.body) for each in gone] == [(each.status, each.body) for each in there]
+    assert {each.status for each in gone} == {200}
+    assert served.app.readers.everything("ann@example.org") == {}

@@ -95,6 +95,20 @@ def upgrade() -> None:
     for column in ("next_at", "request_id", "subscriber_id"):
         op.create_index(f"ix_note_{column}", "note", [column])
     op.create_table(
+        "sent_note",
+        sa.Column("message_id", WORD, nullable=False),
+        sa.Column("request_id", WORD),
+        sa.Column("subscriber_id", WORD),
+        sa.Column("address_key", WORD, nullable=False),
+        sa.Column("person_key", WORD, nullable=False),
+        sa.Column("domain", sa.String(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("returned", sa.String()),
+        sa.PrimaryKeyConstraint("message_id", name="pk_sent_note"),
+    )
+    for column in ("at", "person_key", "request_id", "subscriber_id"):
+        op.create_index(f"ix_sent_note_{column}", "sent_note", [column])
+    op.create_table(
         "allowance",
         sa.Column("scope", WORD, nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
@@ -143,7 +157,7 @@ def _remake_mailing(form: tuple[sa.Column[str], ...]) -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_feed_document_unwritten", "feed_document")
-    for table in ("allowance", "note", "asked", "confirmation", "request", "choice"):
+    for table in ("allowance", "sent_note", "note", "asked", "confirmation", "request", "choice"):
         op.drop_table(table)
     _remake_mailing(())
     op.drop_index("ix_delivery_due", table_name="delivery")
