@@ -25,6 +25,7 @@ _LOOK = 0.1  # seconds between two looks at the time that is left, and at whethe
 
 _MOMENT = 0.001  # seconds
 _LONG = 0.002  # seconds
+_FEW = 4
 _LARGE = 8 << 20  # octets
 
 
@@ -162,11 +163,23 @@ class Loop(Generic[T]):
             for _, each in now:
                 self._resume(each, error=error)
         else:
-            self._sealing = True
-            self._idle.put((seal, served.seal))
+            self._begin(seal, served.seal, len(now))
             for (_, each), answer in zip(now, served.answers, strict=True):
                 each.seal = seal
                 self._resume(each, answer)
+
+    def _begin(self, seal: _Seal[T], call: Callable[[], None], size: int) -> None:
+        """For a few answers, on a quick disk, a helper's thread costs more than it gains."""
+        self._sealing = True
+        if size >= _FEW or self._took > _LONG:
+            self._idle.put((seal, call))
+            return
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - who was given an answer is told
+            self._end(seal, error)
+        else:
+            self._end(seal, None)
 
     def _end(self, seal: _Seal[T], error: BaseException | None) -> None:
         self._sealing = False
@@ -178,7 +191,7 @@ class Loop(Generic[T]):
     def _await_seal(self, each: _Going[T]) -> None:
         seal = each.seal
         if seal is None or seal.is_over:
-            self._came.append((each, None, None if seal is None else seal.error))
+            self._resume(each, error=None if seal is None else seal.error)
         else:
             seal.waiting.append(each)
 

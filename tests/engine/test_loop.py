@@ -268,9 +268,9 @@ def test_an_answer_holds_once_it_is_sealed_and_meanwhile_there_is_something_else
         yield Sealed()
         return "over"
 
-    ended = _run(course(), course())
-    assert ended == [("over", None)] * 2
-    assert order == ["served", *["prepared"] * 2, "sealed", *["done"] * 2] * 2
+    ended = _run(*[course() for _ in range(5)])
+    assert ended == [("over", None)] * 5
+    assert order == ["served", *["prepared"] * 5, "sealed", *["done"] * 5] * 2
 
 
 def test_nothing_else_is_shared_before_the_last_is_sealed() -> None:
@@ -308,7 +308,9 @@ def test_a_seal_that_breaks_is_told_to_each_who_was_given_an_answer() -> None:
             return f"{answer}: {error}"
         return None
 
-    assert _run(course(0), course(0.1)) == [("x: full", None)] * 2
+    for courses in (1, 3, 6):  # sealed at once, and apart
+        ended = _run(*[course(number / 30) for number in range(courses)])
+        assert ended == [("x: full", None)] * courses
 
 
 def test_an_interrupt_lets_go_of_all_of_them() -> None:

@@ -278,7 +278,7 @@ class TestReadAhead:
         post(database, make_article(), self.PEOPLE)
         _claim(ledger)
         with monkeypatch.context() as broken:
-            broken.setattr(deliveries, "_note_all", lambda *_: 1 // 0)
+            broken.setattr(deliveries, "note_all", lambda *_: 1 // 0)
             with pytest.raises(ZeroDivisionError):
                 ledger.claim(_terms("one"), NOW)
         assert len({_claim(ledger).delivery_id, _claim(ledger).delivery_id}) == 2
