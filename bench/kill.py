@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -39,22 +40,20 @@ from newsletter.mail.sign import Signer
 from newsletter.model import (
     Accepted,
     Claim,
-    Consent,
     Mailing,
     Message,
     NewDelivery,
     NewDigest,
-    Subscriber,
-    Subscription,
-    SubscriptionState,
     Terms,
 )
+from newsletter.store import schema
 from newsletter.store.articles import Articles
-from newsletter.store.database import open_database
+from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
 from newsletter.store.digests import Digests
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import Pauses
+from newsletter.store.rows import driver_moment, write_rows
 from newsletter.store.subscribers import Subscribers
 from newsletter.tokens import Tokens
 from newsletter.transports.smtp import Relay, Smtp
@@ -120,22 +119,15 @@ def prepare(url: str, messages: int) -> None:
     database = open_database(url)
     digest = digest_of(ARTICLES)
     Articles(database).save_all([Accepted(article=placed.article, raw_hash="hash") for placed in digest.placed])
-    people = [Subscriber(id=f"s{number:07d}", address=f"reader{number}@example.org") for number in range(messages)]
-    subscribers = Subscribers(database)
-    consent = Consent(text="bench", at=NOW, source="operator")
-    for person in people:
-        subscribers.add(
-            Subscription(
-                subscriber=person, newsletter=NEWSLETTER.slug, state=SubscriptionState.CONFIRMED, consent=consent
-            )
-        )
+    people = [f"s{number:07d}" for number in range(messages)]
+    _subscribe(database, people)
     new = NewDigest(
         digest=digest,
         mailing=compile_mailing(digest, SITE, TEMPLATES),
         deliveries=tuple(
             NewDelivery(
-                subscriber_id=person.id,
-                message_id=TOKENS.message_id(NEWSLETTER.slug, digest.planned.period, person.id, "example.org"),
+                subscriber_id=person,
+                message_id=TOKENS.message_id(NEWSLETTER.slug, digest.planned.period, person, "example.org"),
                 domain="example.org",
             )
             for person in people
@@ -143,6 +135,17 @@ def prepare(url: str, messages: int) -> None:
     )
     Digests(database).add([new], NOW)
     database.close()
+
+
+def _subscribe(database: Database, people: Sequence[str]) -> None:
+    """In one transaction: one by one they would take longer than a thousand kills."""
+    names = ("subscriber_id", "newsletter", "state", "consent_text", "consent_at", "consent_source")
+    with database.begin() as connection:
+        addresses = [(person, f"reader{number}@example.org") for number, person in enumerate(people)]
+        moment = driver_moment(connection, NOW)
+        write_rows(connection, schema.subscriber.insert(), [(key, name, name, "") for key, name in addresses])
+        confirmed = [(key, NEWSLETTER.slug, "confirmed", "bench", moment, "operator") for key in people]
+        write_rows(connection, schema.subscription.insert(), confirmed, names)
 
 
 def clock() -> datetime:
@@ -216,6 +219,7 @@ def logged(log: Path) -> int:
     return log.stat().st_size // _LINE
 
 
+_TELL = 25  #: kills between two lines that tell how far it has come
 _LINE = len("<abcdefghijklmnopqrstuvwxyz@example.org>\n")
 
 
@@ -223,6 +227,7 @@ def kill_again_and_again(url: str, port: int, log: Path, options: argparse.Names
     """Kill a sender each time that about as many messages have left as are due for one kill; how many kills."""
     draw = random.Random(options.seed)
     share = options.messages / (options.kills + 1)
+    begun = time.monotonic()
     kills = 0
     while kills < options.kills:
         process = begin(url, port, options.connections)
@@ -234,8 +239,8 @@ def kill_again_and_again(url: str, port: int, log: Path, options: argparse.Names
         if process.wait() != -signal.SIGKILL:
             break
         kills += 1
-        if sys.stderr.isatty():
-            print(f"\r{kills} kills, {logged(log)} messages", end="", file=sys.stderr)
+        if kills % _TELL == 0:
+            print(f"{kills} kills, {logged(log)} messages, {time.monotonic() - begun:.0f} s", flush=True)
     return kills
 
 

@@ -41,7 +41,7 @@ from newsletter.model import (
     scopes_of,
 )
 from newsletter.pacing import Pace, complains, slow
-from newsletter.waits import Course, Shared
+from newsletter.waits import Course, Sealed, Served, Shared
 
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60, 120, 240))
 _MAILINGS_KEPT = 8  #: at hand
@@ -52,7 +52,9 @@ DOMAIN_WAIT = timedelta(hours=1)  #: how long nobody of a domain is tried after 
 
 
 class Ledger(Protocol):
-    def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange: ...
+    def begin_exchange(
+        self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime
+    ) -> tuple[Exchange, Callable[[], None]]: ...
 
 
 class Mailings(Protocol):
@@ -116,11 +118,11 @@ class Verdict:
     slow: str | None = None
 
 
-_ACCEPTED = Verdict(outcome=Outcome(state=DeliveryState.SENT, kind="accepted", code=250))
+_ACCEPTED = Outcome(state=DeliveryState.SENT, kind="accepted", code=250)
 
 
 class Clerk:
-    """Hands out claims and writes down results, for all senders of a process. Each call is committed when it returns."""
+    """Hands out claims and writes down results, for all senders of a process."""
 
     def __init__(self, post: Post, owner: str, clock: Callable[[], datetime]) -> None:
         self._ledger = post.ledger
@@ -132,17 +134,20 @@ class Clerk:
         self._clock = clock
         self._at_hand: dict[tuple[int, str], Mailing] = {}
 
-    def exchange(self, turns: Sequence[Turn]) -> Sequence[Claim | None]:
-        """Take the results of several senders and give the next delivery to each that wants one, in one commit.
+    def exchange(self, turns: Sequence[Turn]) -> Served:
+        """Take the results of several senders and give the next delivery to each that wants one, in one commit, which is
+        the seal.
 
-        None where none is due. Raises StoreError.
+        None where none is due. Raises StoreError, and so does the seal.
         """
         settled = [turn.settled for turn in turns if turn.settled is not None]
         now = self._clock()
-        terms = replace(self._terms, closed=self._closed(now))
-        exchange = self._ledger.exchange(settled, sum(turn.more for turn in turns), terms, now)
+        closed = self._closed(now)
+        if closed != self._terms.closed:
+            self._terms = replace(self._terms, closed=closed)
+        exchange, seal = self._ledger.begin_exchange(settled, sum(turn.more for turn in turns), self._terms, now)
         claims = iter(exchange.claims)
-        return [next(claims, None) if turn.more else None for turn in turns]
+        return Served([next(claims, None) if turn.more else None for turn in turns], seal)
 
     def mailing(self, digest_id: int, form: str) -> Mailing:
         """Most deliveries share it with the ones before. Raises StoreError."""
@@ -178,10 +183,18 @@ class Sender:
         relay refuses us: going on would help nobody.
         """
         claim: Claim | None = yield Shared(self._clerk.exchange, Turn(self._settled, more=True))
+        made = None if claim is None else (yield from self._making(claim))  # meanwhile the claim gets on the disk
+        yield Sealed()
         self._settled = None  # where that raised it is kept, and `closing` tries once more
-        if claim is None:
+        if claim is None or made is None:
             return None
-        failure = yield from self._attempt(claim)
+        failure = made if isinstance(made, NewsletterError) else (yield from self._attempt(made))
+        if failure is None:
+            self._settled = Settled(claim=claim, outcome=_ACCEPTED)
+            return _ACCEPTED
+        return (yield from self._failed(claim, failure))
+
+    def _failed(self, claim: Claim, failure: NewsletterError) -> Course[Outcome]:
         verdict = decide(claim, failure, now=self._clock(), max_age=self._post.max_age, hold=self._post.hold)
         self._settled = Settled(claim=claim, outcome=verdict.outcome)
         yield from self._consequences(claim, verdict)
@@ -202,6 +215,7 @@ class Sender:
     def _settle(self) -> Course[None]:
         if self._settled is not None:
             yield Shared(self._clerk.exchange, Turn(self._settled, more=False))
+            yield Sealed()
             self._settled = None
 
     def _consequences(self, claim: Claim, verdict: Verdict) -> Course[None]:
@@ -214,29 +228,29 @@ class Sender:
             yield from self._settle()
             self._post.pauses.add(verdict.pause)
 
-    def _attempt(self, claim: Claim) -> Course[NewsletterError | None]:
+    def _making(self, claim: Claim) -> Course[Message | NewsletterError]:
         post = self._post
         try:
             message = post.merge(self._clerk.mailing(claim.digest_id, claim.choice.form), claim)
-            if post.sign is not None:
-                message = yield from post.sign(message)
+            return message if post.sign is None else (yield from post.sign(message))
+        except MailError as error:
+            return error
+
+    def _attempt(self, message: Message) -> Course[NewsletterError | None]:
+        try:
             yield from self._transport.sending(message)
         except (TransportError, MailError) as error:
             return error
         return None
 
 
-def decide(
-    claim: Claim, failure: NewsletterError | None, *, now: datetime, max_age: timedelta, hold: bool = False
-) -> Verdict:
-    """What an attempt means. A permanent refusal is never tried again (RFC 5321 4.2.1).
+def decide(claim: Claim, failure: NewsletterError, *, now: datetime, max_age: timedelta, hold: bool = False) -> Verdict:
+    """What a failed attempt means. A permanent refusal is never tried again (RFC 5321 4.2.1).
 
     `failure` is a TransportError or a MailError. Whose fault it was decides who pays: a recipient's own refusal ends the
     delivery, a domain's policy pauses the domain, a message that cannot be sent pauses its digest, and a relay that
     refuses us pauses everything.
     """
-    if failure is None:
-        return _ACCEPTED
     if not isinstance(failure, TransportError):
         return _not_made(claim, failure, now)
     if isinstance(failure, PermanentFailure):

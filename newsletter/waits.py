@@ -39,17 +39,36 @@ class Apart(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """For one of the results of `serve`, which is given the requests of all who wait for it, and answers in their order.
+    """For one of the answers of `serve`, which is given the requests of all who wait for it, and answers in their order.
 
-    What it raises is raised to each of them.
+    What it raises is raised to each of them. An answer does not hold before `Sealed` was waited for as well.
     """
 
-    serve: Callable[[Sequence[Any]], Sequence[Any]]
+    serve: Callable[[Sequence[Any]], Served]
     request: Any
 
 
-Wait: TypeAlias = Ready | Rest | Apart | Shared
+class Served(NamedTuple):
+    """`seal` is called once, apart: when it returns, the answers hold."""
+
+    answers: Sequence[Any]
+    seal: Callable[[], None]
+
+
+class Sealed(NamedTuple):
+    """Until the last answer from `Shared` holds. What `seal` raises is raised here, to each who was given an answer."""
+
+
+Wait: TypeAlias = Ready | Rest | Apart | Shared | Sealed
 Course: TypeAlias = Generator[Wait, Any, T]
+
+
+def _nothing() -> Course[None]:
+    yield from ()
+
+
+NOTHING = _nothing()  #: the course of what is done already, as often as one likes
+next(NOTHING, None)
 
 
 def run(course: Course[T], rest: Callable[[float], object] = time.sleep) -> T:
@@ -75,7 +94,11 @@ def _waited(wait: Wait, rest: Callable[[float], object]) -> Any:
         return rest(wait.seconds)
     if isinstance(wait, Apart):
         return wait.call()
-    return wait.serve([wait.request])[0]
+    if isinstance(wait, Sealed):
+        return None
+    served = wait.serve([wait.request])
+    served.seal()
+    return served.answers[0]
 
 
 def _wait_for(wait: Ready) -> None:

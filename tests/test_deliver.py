@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event, Timer
@@ -53,7 +53,7 @@ from newsletter.model import (
     Terms,
 )
 from newsletter.model.wire import Wire
-from newsletter.waits import Course, Rest
+from newsletter.waits import Course, Rest, run
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 MAX_AGE = timedelta(days=4)
@@ -72,10 +72,6 @@ def make_claim(*, attempts: int = 1, created_at: datetime = NOW) -> Claim:
         attempts=attempts,
         created_at=created_at,
     )
-
-
-def test_accepted_is_sent() -> None:
-    assert decide(make_claim(), None, now=NOW, max_age=MAX_AGE).outcome.state is DeliveryState.SENT
 
 
 def test_a_permanent_refusal_is_never_tried_again_however_young() -> None:
@@ -185,18 +181,24 @@ def test_an_address_that_cannot_stand_in_a_message_ends_its_delivery_alone() -> 
 
 
 class _Book:
-    """A ledger of so many deliveries that takes its time over a commit and remembers how large each was."""
+    """A ledger of so many deliveries that takes its time over a commit and remembers how large each was.
 
-    def __init__(self, *, left: int = 1000, failure: StoreError | None = None) -> None:
+    `failure` is raised at once, `late` when it commits. `on_disk`: the deliveries whose claim is.
+    """
+
+    def __init__(self, *, left: int = 1000, failure: StoreError | None = None, late: StoreError | None = None) -> None:
         self.commits: list[tuple[int, int]] = []
         self.failure = failure
+        self.late = late
+        self.on_disk: set[int] = set()
         self.ended: list[Settled] = []
         self.most_held = 0
         self._left = left
         self._held: set[int] = set()
 
-    def exchange(self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime) -> Exchange:
-        time.sleep(0.002)
+    def begin_exchange(
+        self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime
+    ) -> tuple[Exchange, Callable[[], None]]:
         if self.failure is not None:
             raise self.failure
         self.commits.append((len(settled), wanted))
@@ -206,7 +208,14 @@ class _Book:
         self._left -= len(numbers)
         self._held |= set(numbers)
         self.most_held = max(self.most_held, len(self._held))
-        return Exchange(claims=tuple(replace(make_claim(), delivery_id=number) for number in numbers))
+        claims = tuple(replace(make_claim(), delivery_id=number) for number in numbers)
+        return Exchange(claims=claims), lambda: self._commit(numbers)
+
+    def _commit(self, numbers: range) -> None:
+        time.sleep(0.002)
+        if self.late is not None:
+            raise self.late
+        self.on_disk |= set(numbers)
 
 
 class _Nobody:
@@ -251,11 +260,11 @@ def _clerk(book: _Book) -> Clerk:
 def test_one_commit_serves_all_who_have_come_and_each_gets_their_own() -> None:
     book = _Book()
     clerk = _clerk(book)
-    first = clerk.exchange([Turn(None, more=True)] * 3)
+    first = clerk.exchange([Turn(None, more=True)] * 3).answers
     assert [claim is not None for claim in first] == [True] * 3
     ended = [Settled(claim=claim, outcome=_SENT) for claim in first if claim is not None]
     turns = [Turn(ended[0], more=True), Turn(ended[1], more=False), Turn(None, more=True)]
-    second = clerk.exchange(turns)
+    second = clerk.exchange(turns).answers
     assert [claim is not None for claim in second] == [True, False, True]
     assert book.commits == [(0, 3), (2, 2)]
     assert book.ended == ended[:2]
@@ -263,19 +272,24 @@ def test_one_commit_serves_all_who_have_come_and_each_gets_their_own() -> None:
 
 def test_where_too_little_is_due_some_get_none() -> None:
     clerk = _clerk(_Book(left=2))
-    claims = clerk.exchange([Turn(None, more=True)] * 5)
+    claims = clerk.exchange([Turn(None, more=True)] * 5).answers
     assert [claim is not None for claim in claims] == [True, True, False, False, False]
 
 
 class _Way:
-    """A way out that remembers what it was given; `waits` before each."""
+    """A way out that remembers what it was given, and what of that was not on the disk of `book` then."""
 
-    def __init__(self, failure: Exception | None = None) -> None:
+    def __init__(self, failure: Exception | None = None, book: _Book | None = None) -> None:
         self.sent: list[str] = []
+        self.too_soon: list[str] = []
+        self._book = book
         self.closed = 0
         self._failure = failure
 
     def sending(self, message: Message) -> Course[None]:
+        number = int(message.message_id[1:].partition("@")[0])
+        if self._book is not None and number not in self._book.on_disk:
+            self.too_soon.append(message.message_id)
         yield Rest(0.001)
         if self._failure is not None:
             raise self._failure
@@ -305,6 +319,33 @@ def test_senders_share_their_commits_and_none_holds_two_claims() -> None:
     assert len(book.commits) < 100
     assert book.most_held <= 10
     assert [way.closed for way in ways] == [1] * 10
+
+
+def test_no_message_leaves_before_its_claim_is_on_the_disk() -> None:
+    book = _Book(left=200)
+    ways = [_Way(book=book) for _ in range(10)]
+    assert _sending(book, ways) == {"sent": 200}
+    assert [way.too_soon for way in ways] == [[]] * 10
+
+
+def test_what_cannot_be_committed_does_not_leave() -> None:
+    ways = [_Way() for _ in range(4)]
+    with pytest.raises(StoreError, match="disk full"):
+        _sending(_Book(late=StoreError("disk full")), ways)
+    assert [(way.sent, way.closed) for way in ways] == [([], 1)] * 4
+
+
+def test_a_result_whose_commit_failed_is_handed_in_once_more() -> None:
+    book, way = _Book(), _Way()
+    sender = Sender(_post(book), _clerk(book), way, lambda: NOW)
+    assert run(sender.sending_next()) == _SENT
+    book.late = StoreError("disk full")
+    with pytest.raises(StoreError):
+        run(sender.sending_next())
+    book.late = None
+    run(sender.closing())
+    assert [one.claim.delivery_id for one in book.ended] == [1000, 1000]
+    assert len(way.sent) == 1
 
 
 def test_every_sender_hears_of_a_ledger_that_fails_and_lets_go_of_its_connection() -> None:

@@ -9,17 +9,25 @@ from collections.abc import Sequence
 
 import pytest
 
-from newsletter.waits import Apart, Course, Ready, Rest, Shared, run
+from newsletter.waits import NOTHING, Apart, Course, Ready, Rest, Sealed, Served, Shared, run
 
 
 def test_what_came_is_handed_back_and_the_end_is_returned() -> None:
+    sealed = []
+
     def course() -> Course[list[object]]:
         apart = yield Apart(lambda: 1)
         busy = yield Apart(lambda: 2, busy=True)
-        shared = yield Shared(lambda requests: [each * 10 for each in requests], 3)
+        shared = yield Shared(lambda numbers: Served([each * 10 for each in numbers], lambda: sealed.append(True)), 3)
+        yield Sealed()
+        assert sealed == [True]
         return [apart, busy, shared]
 
     assert run(course()) == [1, 2, 30]
+
+
+def test_nothing_is_over_at_once_as_often_as_one_likes() -> None:
+    assert [run(NOTHING), run(NOTHING)] == [None, None]
 
 
 def test_it_rests_as_it_is_told() -> None:
@@ -78,7 +86,7 @@ def test_who_is_interrupted_lets_go() -> None:
 
 
 def test_what_is_shared_fails_for_who_asked() -> None:
-    def serve(_: Sequence[object]) -> Sequence[object]:
+    def serve(_: Sequence[object]) -> Served:
         raise OSError("full")
 
     def course() -> Course[None]:

@@ -12,33 +12,47 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cached_property
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, Generic
 
-from newsletter.waits import Apart, Course, Ready, Rest, Shared, T, Wait
+from newsletter.waits import Apart, Course, Ready, Rest, Sealed, Served, Shared, T, Wait
 
 _LOOK = 0.1  # seconds between two looks at the time that is left, and at whether to stop
 
 _MOMENT = 0.001  # seconds
 _LONG = 0.002  # seconds
+_FEW = 4
 _LARGE = 8 << 20  # octets
 
 
 class _Going(Generic[T]):
-    """A course under way. `sock` is what it waits for, until the moment `until`."""
+    """A course under way. `sock` is what it waits for, until the moment `until`. `seal` belongs to its last answer."""
 
-    __slots__ = ("course", "error", "result", "sock", "until")
+    __slots__ = ("course", "error", "result", "seal", "sock", "until")
 
     def __init__(self, course: Course[T]) -> None:
         self.course = course
         self.sock: socket.socket | None = None
         self.until = 0.0
+        self.seal: _Seal[T] | None = None
         self.result: T | None = None
         self.error: BaseException | None = None
+
+
+class _Seal(Generic[T]):
+    """What makes the answers of one call hold, begun at the moment `begun`; and who waits for it."""
+
+    __slots__ = ("begun", "error", "is_over", "waiting")
+
+    def __init__(self, begun: float) -> None:
+        self.begun = begun
+        self.is_over = False
+        self.error: BaseException | None = None
+        self.waiting: list[_Going[T]] = []
 
 
 class Loop(Generic[T]):
@@ -55,9 +69,10 @@ class Loop(Generic[T]):
         self._waiting: dict[int, _Going[T]] = {}
         self._resting: list[tuple[float, int, _Going[T]]] = []
         self._sharing: list[tuple[Shared, _Going[T]]] = []
-        self._came: deque[tuple[_Going[T], Any, BaseException | None]] = deque()
+        self._came: deque[tuple[_Going[T] | _Seal[T], Any, BaseException | None]] = deque()
+        self._sealing = False
         self._asleep = False
-        self._took = 0.0  # by the last `_share`, in seconds
+        self._took = 0.0  # until the last answers held, in seconds
         self._left = 0
         self._look_at = 0.0
 
@@ -85,14 +100,18 @@ class Loop(Generic[T]):
         self._asleep = False
         worked = bool(self._came)
         while self._came:
-            self._resume(*self._came.popleft())
+            each, came, error = self._came.popleft()
+            if isinstance(each, _Seal):
+                self._end(each, error)
+            else:
+                self._resume(each, came, error)
         for key, _ in found:
             self._hear(key)
         if now >= self._look_at:
             self._look(now)
         if self._resting:
             self._wake(time.monotonic())
-        if not (found or worked) and self._sharing:
+        if self._sharing and not (found or worked or self._sealing):
             self._share()
 
     def _hear(self, key: selectors.SelectorKey) -> None:
@@ -108,7 +127,7 @@ class Loop(Generic[T]):
             self._resume(each)
 
     def _patience(self, now: float) -> float:
-        if self._sharing:
+        if self._sharing and not self._sealing:
             return _MOMENT if self._company_pays() else 0
         until = min(self._look_at, self._resting[0][0]) if self._resting else self._look_at
         return max(until - now, 0)
@@ -137,16 +156,44 @@ class Loop(Generic[T]):
         serve = sharing[0][0].serve
         now = [each for each in sharing if each[0].serve == serve]
         self._sharing = [each for each in sharing if each[0].serve != serve]
-        begun = time.monotonic()
+        seal: _Seal[T] = _Seal(time.monotonic())
         try:
-            results: Sequence[Any] = serve([wait.request for wait, _ in now])
+            served: Served = serve([wait.request for wait, _ in now])
         except Exception as error:  # noqa: BLE001 - each of them raises it
             for _, each in now:
                 self._resume(each, error=error)
         else:
-            self._took = time.monotonic() - begun
-            for (_, each), result in zip(now, results, strict=True):
-                self._resume(each, result)
+            self._begin(seal, served.seal, len(now))
+            for (_, each), answer in zip(now, served.answers, strict=True):
+                each.seal = seal
+                self._resume(each, answer)
+
+    def _begin(self, seal: _Seal[T], call: Callable[[], None], size: int) -> None:
+        """For a few answers, on a quick disk, a helper's thread costs more than it gains."""
+        self._sealing = True
+        if size >= _FEW or self._took > _LONG:
+            self._idle.put((seal, call))
+            return
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - who was given an answer is told
+            self._end(seal, error)
+        else:
+            self._end(seal, None)
+
+    def _end(self, seal: _Seal[T], error: BaseException | None) -> None:
+        self._sealing = False
+        self._took = time.monotonic() - seal.begun
+        seal.is_over, seal.error = True, error
+        for each in seal.waiting:
+            self._resume(each, error=error)
+
+    def _await_seal(self, each: _Going[T]) -> None:
+        seal = each.seal
+        if seal is None or seal.is_over:
+            self._resume(each, error=None if seal is None else seal.error)
+        else:
+            seal.waiting.append(each)
 
     def _resume(self, each: _Going[T], came: Any = None, error: BaseException | None = None) -> None:
         try:
@@ -165,6 +212,8 @@ class Loop(Generic[T]):
             self._listen(each, wait)
         elif isinstance(wait, Shared):
             self._sharing.append((wait, each))
+        elif isinstance(wait, Sealed):
+            self._await_seal(each)
         elif isinstance(wait, Rest):
             heapq.heappush(self._resting, (time.monotonic() + wait.seconds, id(each), each))
         else:
@@ -198,7 +247,7 @@ class Loop(Generic[T]):
     def _idle(self) -> _Hands[T]:
         return _Hands(self._left, self._take_back)
 
-    def _take_back(self, each: _Going[T], came: Any, error: BaseException | None) -> None:
+    def _take_back(self, each: _Going[T] | _Seal[T], came: Any, error: BaseException | None) -> None:
         """Called by a helper's thread. The bell is for a loop that sleeps; another one looks by itself."""
         self._came.append((each, came, error))
         if self._asleep:
@@ -217,13 +266,13 @@ class Loop(Generic[T]):
 class _Hands(Generic[T]):
     """Helpers' threads, as many as are needed and `most` at most."""
 
-    def __init__(self, most: int, give_back: Callable[[_Going[T], Any, BaseException | None], None]) -> None:
+    def __init__(self, most: int, give_back: Callable[[_Going[T] | _Seal[T], Any, BaseException | None], None]) -> None:
         self._most = most
         self._give_back = give_back
-        self._calls: SimpleQueue[tuple[_Going[T], Callable[[], Any]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[tuple[_Going[T] | _Seal[T], Callable[[], Any]] | None] = SimpleQueue()
         self._threads: list[Thread] = []
 
-    def put(self, call: tuple[_Going[T], Callable[[], Any]]) -> None:
+    def put(self, call: tuple[_Going[T] | _Seal[T], Callable[[], Any]]) -> None:
         self._calls.put(call)
         if len(self._threads) < self._most:
             self._threads.append(Thread(target=self._work, daemon=True))

@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,10 +64,11 @@ _SEALED_IF_THERE = (
 _RSA_BITS = (2048, 4096)  #: RFC 8301 3.2: 2048 should be used, and verifiers need not take more than 4096
 _LINE = 72
 _FRAMES = 256  #: as many as `mail.merge` keeps at hand
-_FORMS = 32  #: of headers: which fields are there, and how often
+_FORMS = 32  #: of headers: which fields are there, and how often; and their dates
 _BLOCKS = 512  #: of some 4 KB each, of which most are the same in all messages of a mailing
 _EMPTY_LINE = b"\r\n\r\n"
 _FIELD_ENDS = re.compile(rb"\r\n(?![ \t])")
+_MARK = re.compile(rb"\0(\d+)\0")  #: where a gap is
 _WHITE_SPACE = re.compile(rb"[ \t]+")
 
 
@@ -168,8 +170,7 @@ class Signer:
         """A message in wire form, with its signatures in front. The arithmetic of RSA, which takes longer than all the
         rest, is done apart. Raises MailError unless it has exactly one From and one Date.
         """
-        head, body_hash = _looked_at(wire)
-        header = _Header.of(head)
+        header, body_hash = _form_of(wire)
         hashed = _line(b64encode(body_hash))
         fields = []
         for begin, key in self._keys:
@@ -201,14 +202,8 @@ class _Header:
     def of(head: bytes) -> _Header:
         there = _fields(head)
         named = tuple(_named(there))
-        for name in (b"from", b"date"):
-            if len(there.get(name, ())) != 1:
-                raise MailError(f"DKIM: the message has not exactly one field {name.decode().capitalize()}")
-        return _Header(
-            names=_list(named),
-            canonical=b"".join(line for name, _ in named for line in reversed(there.get(name.lower(), ()))),
-            time=_time(there[b"date"][0].partition(b":")[2]),
-        )
+        signed = _signed(there, named)
+        return _Header(_list(named), b"".join(_relaxed(*each) for each in signed), _time(there[b"date"][0]))
 
 
 def _named(there: Mapping[bytes, list[bytes]]) -> Iterator[tuple[bytes, int]]:
@@ -220,16 +215,29 @@ def _named(there: Mapping[bytes, list[bytes]]) -> Iterator[tuple[bytes, int]]:
             yield name, len(there[name.lower()])
 
 
+def _signed(there: Mapping[bytes, list[bytes]], named: Sequence[tuple[bytes, int]]) -> list[tuple[bytes, bytes]]:
+    """Name and value of each field that is signed, as they are hashed: of one name from the bottom (RFC 6376 5.4.2)."""
+    for name in (b"from", b"date"):
+        if len(there.get(name, ())) != 1:
+            raise MailError(f"DKIM: the message has not exactly one field {name.decode().capitalize()}")
+    lowered = (name.lower() for name, _ in named)
+    return [(name, value) for name in lowered for value in reversed(there.get(name, ()))]
+
+
 def _fields(head: bytes) -> dict[bytes, list[bytes]]:
-    """Name in lower case -> its fields in relaxed form, from the top."""
+    """Name in lower case -> the values of its fields, from the top."""
     there: dict[bytes, list[bytes]] = {}
     for each in _FIELD_ENDS.split(head):
         name, colon, value = each.partition(b":")
         name = name.rstrip(b" \t").lower()
         if not colon or not name:
             raise MailError("DKIM: a line of the header is not a field")
-        there.setdefault(name, []).append(b"%b:%b\r\n" % (name, relaxed_value(value)))
+        there.setdefault(name, []).append(value)
     return there
+
+
+def _relaxed(name: bytes, value: bytes) -> bytes:
+    return b"%b:%b\r\n" % (name, relaxed_value(value))
 
 
 def relaxed_value(value: bytes) -> bytes:
@@ -273,6 +281,17 @@ def _without_empty_end(body: bytes) -> bytes:
     return body[:end] + b"\r\n" if end else b""
 
 
+def _form_of(wire: Wire) -> tuple[_Header, bytes]:
+    """What is signed of the header, and the hash of the body."""
+    known = None if wire.frame is None else _Known.of(wire.frame)
+    if known is not None and known.header is not None:
+        header = known.header.filled(wire.values)
+        if header is not None:
+            return header, known.hash(wire.values)
+    head, body_hash = _looked_at(wire)
+    return _Header.of(head), body_hash
+
+
 def _looked_at(wire: Wire) -> tuple[bytes, bytes]:
     """The header without the empty line after it, and the hash of the body.
 
@@ -301,6 +320,7 @@ class _Known:
     gaps: int
     begun: hashlib._Hash
     rest: tuple[tuple[tuple[bytes, ...], bytes], ...]
+    header: _OpenHeader | None
 
     @staticmethod
     @lru_cache(_FRAMES)
@@ -315,7 +335,8 @@ class _Known:
         if len(cut) < 2 or not _without_empty_end(cut[-1][1]):
             return None
         cut[-1] = cut[-1][0], _without_empty_end(cut[-1][1])
-        return _Known(head_end, gaps, hashlib.sha256(cut[0][1]), tuple(cut[1:]))
+        header = _OpenHeader.of((*fixed[:gaps], head_end))
+        return _Known(head_end, gaps, hashlib.sha256(cut[0][1]), tuple(cut[1:]), header)
 
     def head(self, wire: Wire) -> bytes:
         """The header, if no value ends it before."""
@@ -331,6 +352,65 @@ class _Known:
             hashed.update(relaxed_lines(line))
             hashed.update(chunk)
         return hashed.digest()
+
+
+class _OpenField(NamedTuple):
+    """A field's name, and its value as pieces and, between each two of them, the number of a gap."""
+
+    name: bytes
+    pieces: Sequence[bytes]
+    gaps: Sequence[int]
+
+    @staticmethod
+    def of(name: bytes, marked: bytes) -> _OpenField:
+        parts = _MARK.split(marked)
+        return _OpenField(name, parts[::2], tuple(map(int, parts[1::2])))
+
+    def filled(self, values: Sequence[bytes]) -> bytes:
+        value = self.pieces[0]
+        for gap, piece in zip(self.gaps, self.pieces[1:], strict=True):
+            value += values[gap] + piece
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenHeader:
+    """What the headers made of one frame have in common: `names` of `_Header`, and the fields that are signed, in relaxed
+    form where none of the `gaps` gaps is in them.
+    """
+
+    gaps: int
+    names: bytes
+    fields: tuple[bytes | _OpenField, ...]
+    date: _OpenField
+
+    @staticmethod
+    def of(pieces: Sequence[bytes]) -> _OpenHeader | None:
+        """None where it is no header that can be signed, or a gap may be more than a part of a field's value."""
+        if any(b"\0" in piece or piece.startswith(b"\n") or piece.endswith((b"\r", b"\n")) for piece in pieces):
+            return None
+        marked = b"".join(b"%b\0%d\0" % (piece, gap) for gap, piece in enumerate(pieces[:-1])) + pieces[-1]
+        try:
+            there = _fields(marked)
+            named = tuple(_named(there))
+            fields = [_OpenField.of(*each) for each in _signed(there, named)]
+        except MailError:
+            return None
+        if any(b"\0" in name for name in there):
+            return None
+        date = next(each for each in fields if each.name == b"date")
+        fixed_ones = (each if each.gaps else _relaxed(each.name, each.pieces[0]) for each in fields)
+        return _OpenHeader(len(pieces) - 1, _list(named), tuple(fixed_ones), date)
+
+    def filled(self, values: Sequence[bytes]) -> _Header | None:
+        """None where a value is more than a part of a line, so that the header has to be looked at whole."""
+        own = b"".join(values[: self.gaps])
+        if b"\r" in own or b"\n" in own:
+            return None
+        canonical = [
+            each if isinstance(each, bytes) else _relaxed(each.name, each.filled(values)) for each in self.fields
+        ]
+        return _Header(self.names, b"".join(canonical), _time(self.date.filled(values)))
 
 
 def _cut(fixed: Sequence[bytes]) -> list[tuple[tuple[bytes, ...], bytes]]:
@@ -351,6 +431,7 @@ def _cut(fixed: Sequence[bytes]) -> list[tuple[tuple[bytes, ...], bytes]]:
     return cut if open_ones == [b""] else []
 
 
+@lru_cache(_FORMS)
 def _time(date: bytes) -> int:
     """Seconds since 1970. A zone of -0000 says that it is UTC (RFC 5322 3.3)."""
     try:

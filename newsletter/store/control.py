@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, ins
 from newsletter.model import DeliveryState
 from newsletter.store import schema
 from newsletter.store.database import Database
-from newsletter.store.deliveries import DeliveryEvent, events_of
+from newsletter.store.delivery_events import DeliveryEvent, events_of
 from newsletter.store.digests import DONE, SENDING
 from newsletter.store.rows import among
 from newsletter.store.schema import delivery as table

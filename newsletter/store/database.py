@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     URL,
@@ -79,36 +79,41 @@ class Database:
             yield connection
 
     @contextmanager
-    def begin_again(self, user: object) -> Iterator[tuple[Connection, object]]:
+    def begin_again(self, user: object) -> Iterator[Again]:
         """`begin` for what comes hundreds of times a second, on SQLite by one connection that is kept for it.
 
-        Beside it something that is not None and the same as the last time, if nobody but `user` has written anything in
-        between, and no such transaction was broken off.
+        An exception rolls it back, but it is the caller who commits, after the block. Until then nobody else begins.
         """
-        if self._dialect != "sqlite":
-            with self.begin() as connection:
-                yield connection, None
-            return
-        with self._keeping, wrapped_errors():
+        with wrapped_errors():
+            again = self._again(user) if self._dialect == "sqlite" else Again(self._open().connect(), None)
+            try:
+                yield again
+            except BaseException:
+                again.abandon()
+                raise
+
+    def _again(self, user: object) -> Again:
+        self._keeping.acquire()
+        try:
             if self._kept is None:
                 self._kept = self._open().connect()
-            connection = self._kept
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, sqlite3.Connection)
+            driver = driver_of(self._kept)
             driver.execute("BEGIN IMMEDIATE")
             if user is not self._user:
                 self._user, self._turns = user, self._turns + 1
-            try:
-                yield connection, (*driver.execute("PRAGMA data_version").fetchone(), self._turns)
-                if connection.in_transaction():  # SQLAlchemy has joined it and keeps books of its own
-                    connection.commit()
-                else:
-                    driver.commit()
-            except BaseException:
-                self._user = None
-                connection.rollback()
-                driver.rollback()
-                raise
+            mark = (*driver.execute("PRAGMA data_version").fetchone(), self._turns)
+        except BaseException:
+            self._let_go(broken=True)
+            raise
+        return Again(self._kept, mark, self._let_go)
+
+    def _let_go(self, *, broken: bool) -> None:
+        if broken:
+            self._user = None
+            if self._kept is not None:
+                self._kept.rollback()
+                driver_of(self._kept).rollback()
+        self._keeping.release()
 
     def identity(self) -> str:
         """What tells this PostgreSQL database from a copy of it; empty on SQLite, whose copies are alike. Raises StoreError."""
@@ -151,6 +156,53 @@ class Database:
         if self._engine is None:
             raise StoreError("the database is closed")
         return self._engine
+
+
+class Again:
+    """A transaction of `begin_again`. `mark` is not None and the same as the last time, if nobody but its user has written
+    anything in between, and no such transaction was broken off.
+    """
+
+    def __init__(self, connection: Connection, mark: object, let_go: _LetGo | None = None) -> None:
+        """`let_go`: the connection is kept and was begun by its driver, and this says that it is free."""
+        self.connection = connection
+        self.mark = mark
+        self._let_go = let_go
+
+    def commit(self) -> None:
+        """May be called by another thread. Raises StoreError, and then nothing was written."""
+        with wrapped_errors():
+            try:
+                # SQLAlchemy may have joined the driver's transaction, and keeps books of its own then.
+                if self._let_go is None or self.connection.in_transaction():
+                    self.connection.commit()
+                else:
+                    driver_of(self.connection).commit()
+            except BaseException:
+                self.abandon()
+                raise
+            self._end(broken=False)
+
+    def abandon(self) -> None:
+        """Nothing is written."""
+        self._end(broken=True)
+
+    def _end(self, *, broken: bool) -> None:
+        if self._let_go is not None:
+            self._let_go(broken=broken)
+        else:
+            self.connection.close()
+
+
+class _LetGo(Protocol):
+    def __call__(self, *, broken: bool) -> None: ...
+
+
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """SQLite's own connection below SQLAlchemy's."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
 
 
 def open_database(url: str, *, patience: timedelta = PATIENCE) -> Database:
@@ -271,9 +323,7 @@ def _write_ahead(connection: sqlite3.Connection, attempts: int) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    if driver.in_transaction:  # `begin_again` has begun it
+    if driver_of(connection).in_transaction:  # `begin_again` has begun it
         return
     reading = "newsletter_reading" in connection.get_execution_options()
     driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")  # SQLAlchemy takes longer for it than most questions

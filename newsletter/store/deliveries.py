@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +24,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
-    insert,
     literal_column,
     null,
     or_,
@@ -49,26 +49,16 @@ from newsletter.model import (
 from newsletter.pacing import Pace, holds, reserve
 from newsletter.store import schema
 from newsletter.store.choices import Choices
-from newsletter.store.database import Database
+from newsletter.store.database import Again, Database
+from newsletter.store.delivery_events import DeliveryEvent, NewEvent, events_of, note_all
 from newsletter.store.digests import READY, SENDING
 from newsletter.store.paces import Paces
 from newsletter.store.pauses import standing
 from newsletter.store.preferences import load_articles
-from newsletter.store.rows import Hot
+from newsletter.store.rows import Hot, HotForAll
 from newsletter.store.schema import delivery as table
 from newsletter.store.subscribers import suppressed_among
 from newsletter.wishes import PAUSED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryEvent:
-    """One thing that happened to a delivery. `kind` is a machine word; `code` and `enhanced` as in Outcome."""
-
-    at: datetime
-    kind: str
-    code: int | None
-    enhanced: str | None
-
 
 _PACES_KEPT = timedelta(minutes=1)
 _EVERYTHING = Choice()
@@ -100,24 +90,33 @@ class Deliveries:
 
         Raises ValueError for an outcome that ends nothing.
         """
+        exchange, seal = self.begin_exchange(settled, wanted, terms, now)
+        seal()
+        return exchange
+
+    def begin_exchange(
+        self, settled: Sequence[Settled], wanted: int, terms: Terms, now: datetime
+    ) -> tuple[Exchange, Callable[[], None]]:
+        """What `exchange` does, but nothing of it counts before the second one, which commits, was called: by any thread,
+        and in any case. Both raise StoreError.
+        """
         for one in settled:
             _require_end(one.outcome)
         paced = self._paced_scopes(now) if wanted else frozenset()
         try:
-            with self._database.begin_again(self) as (connection, mark):
-                desk = self._desk(connection, terms, now, paced, _still_good(self._stock, mark, terms, now))
+            with self._database.begin_again(self) as again:
+                desk = self._desk(again, terms, now, paced, self._stock)
                 _record(desk, settled)
-                return self._served(desk, wanted)
+                return self._served(desk, wanted), again.commit
         except _LostClaimError:
-            with self._database.begin_again(self) as (connection, mark):
-                desk = self._desk(connection, terms, now, paced, _still_good(None, mark, terms, now))
-                lost = tuple(one for one in settled if not _recorded(desk, one))
-                return self._served(desk, wanted, lost)
+            with self._database.begin_again(self) as again:
+                desk = self._desk(again, terms, now, paced, None)
+                lost = tuple(one for one in settled if not _recorded(desk, [one.claim.delivery_id], *_end_of(one)))
+                return self._served(desk, wanted, lost), again.commit
 
-    def _desk(
-        self, connection: Connection, terms: Terms, now: datetime, paced: Collection[str], stock: _Stock
-    ) -> _Desk:
-        return _Desk(connection, terms, now, paced, self._paces, self._choices, stock)
+    def _desk(self, again: Again, terms: Terms, now: datetime, paced: Collection[str], stock: _Stock | None) -> _Desk:
+        good = _still_good(stock, again.mark, terms, now)
+        return _Desk(again.connection, terms, now, paced, self._paces, self._choices, good)
 
     def _served(self, desk: _Desk, wanted: int, lost: tuple[Settled, ...] = ()) -> Exchange:
         """Within the transaction, so that nobody else can take of the stock meanwhile."""
@@ -159,7 +158,7 @@ class Deliveries:
             numbers = connection.execute(sending).scalars().all()
             for number in numbers:  # few: at most one for each connection of the dead process
                 connection.execute(update(table).where(table.c.id == number).values(freed))
-            _note_all(connection, [_event(number, kind, now) for number in numbers])
+            note_all(connection, [NewEvent(number, kind) for number in numbers], now)
             return len(numbers)
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -196,13 +195,6 @@ class Deliveries:
             return events_of(connection, delivery_id)
 
 
-def events_of(connection: Connection, delivery_id: int) -> tuple[DeliveryEvent, ...]:
-    """What happened to a delivery, oldest first."""
-    log = schema.delivery_event
-    rows = connection.execute(select(log).where(log.c.delivery_id == delivery_id).order_by(log.c.id))
-    return tuple(DeliveryEvent(at=row.at, kind=row.kind, code=row.code, enhanced=row.enhanced) for row in rows)
-
-
 _Queue = Callable[[Connection, Mapping[str, Any]], Sequence[Any]]
 
 
@@ -211,9 +203,10 @@ class _LostClaimError(Exception):
 
 
 def _require_end(outcome: Outcome) -> None:
-    if outcome.state in {DeliveryState.PENDING, DeliveryState.SENDING}:
+    state = outcome.state
+    if state is DeliveryState.PENDING or state is DeliveryState.SENDING:
         raise ValueError(f"an attempt cannot end in the state {outcome.state.value}")
-    if (outcome.state is DeliveryState.DEFERRED) != (outcome.next_at is not None):
+    if (state is DeliveryState.DEFERRED) != (outcome.next_at is not None):
         raise ValueError("next_at is for a deferred delivery, and a deferred delivery needs it")
 
 
@@ -223,63 +216,60 @@ def _literally(state: DeliveryState) -> ColumnElement[str]:
 
 
 _BEING_SENT = _literally(DeliveryState.SENDING)
+_SENDING = DeliveryState.SENDING.value  # an enum's `value` costs a call each time
+_CONFIRMED = SubscriptionState.CONFIRMED.value
 
 #: A claim is known by its owner and by the attempt that it was taken for. What was once in doubt stays marked so.
-_END = Hot(
-    update(table)
-    .where(
-        table.c.id == bindparam("claim_id"),
-        table.c.owner == bindparam("claim_owner"),
-        table.c.state == _BEING_SENT,
-        table.c.attempts == bindparam("claim_attempts"),
-    )
-    .values(
-        state=bindparam("new_state"),
-        owner=null(),
-        lease_until=null(),
-        next_at=bindparam("new_next_at"),
-        code=bindparam("new_code"),
-        enhanced=bindparam("new_enhanced"),
-        sent_at=bindparam("new_sent_at"),
-        ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+_END = HotForAll(
+    lambda numbers: (
+        update(table)
+        .where(
+            table.c.id.in_(select(numbers.c.value)),
+            table.c.owner == bindparam("claim_owner"),
+            table.c.state == _BEING_SENT,
+            table.c.attempts == bindparam("claim_attempts"),
+        )
+        .values(
+            state=bindparam("new_state"),
+            owner=null(),
+            lease_until=null(),
+            next_at=bindparam("new_next_at"),
+            code=bindparam("new_code"),
+            enhanced=bindparam("new_enhanced"),
+            sent_at=bindparam("new_sent_at"),
+            ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+        )
     )
 )
 
 
-def _end_of(one: Settled, now: datetime) -> dict[str, Any]:
-    claim, outcome = one.claim, one.outcome
-    return {
-        "claim_id": claim.delivery_id,
-        "claim_owner": claim.owner,
-        "claim_attempts": claim.attempts,
+def _record(desk: _Desk, settled: Sequence[Settled]) -> None:
+    """Write down every result. Raises _LostClaimError where one does not count."""
+    for (owner, attempts, outcome), alike in groupby(settled, key=_end_of):
+        if not _recorded(desk, [one.claim.delivery_id for one in alike], owner, attempts, outcome):
+            raise _LostClaimError
+
+
+def _end_of(one: Settled) -> tuple[str, int, Outcome]:
+    return one.claim.owner, one.claim.attempts, one.outcome
+
+
+def _recorded(desk: _Desk, numbers: Sequence[int], owner: str, attempts: int, outcome: Outcome) -> bool:
+    """Whether all of these were being sent under that claim."""
+    values = {
+        "claim_owner": owner,
+        "claim_attempts": attempts,
         "new_state": outcome.state.value,
         "new_next_at": outcome.next_at,
         "new_code": outcome.code,
         "new_enhanced": outcome.enhanced,
-        "new_sent_at": now if outcome.state is DeliveryState.SENT else None,
+        "new_sent_at": desk.now if outcome.state is DeliveryState.SENT else None,
         "doubt": outcome.ambiguous,
     }
-
-
-def _record(desk: _Desk, settled: Sequence[Settled]) -> None:
-    """Write down every result. Raises _LostClaimError, before any event is written, where one does not count."""
-    if not settled:
-        return
-    if _END.each(desk.connection, [_end_of(one, desk.now) for one in settled]) != len(settled):
-        raise _LostClaimError
-    desk.events += [_result(one, desk.now) for one in settled]
-
-
-def _recorded(desk: _Desk, one: Settled) -> bool:
-    if _END.each(desk.connection, [_end_of(one, desk.now)]) == 0:
+    if _END.once(desk.connection, numbers, values) != len(numbers):
         return False
-    desk.events.append(_result(one, desk.now))
+    desk.events += [NewEvent(number, outcome.kind, outcome.code, outcome.enhanced) for number in numbers]
     return True
-
-
-def _result(one: Settled, now: datetime) -> dict[str, Any]:
-    outcome = one.outcome
-    return _event(one.claim.delivery_id, outcome.kind, now, code=outcome.code, enhanced=outcome.enhanced)
 
 
 @dataclass(kw_only=True)
@@ -326,14 +316,14 @@ class _Desk:
         self.now = now
         self.choices = choices
         self.stock = stock
-        self.events: list[dict[str, Any]] = []
+        self.events: list[NewEvent] = []
         self._paced = paced
         self._paces = paces
         self._changed: dict[str, Pace] = {}
 
     def slot(self, domain: str, reserved_at: datetime | None) -> datetime:
         """When a message to `domain` may leave, by its pace; charged unless it was reserved before."""
-        scope = domain_scope(domain)
+        scope = domain_scope(domain) if self._paced else ""
         if scope not in self._paced:
             return self.now
         if scope not in self._changed:
@@ -346,7 +336,7 @@ class _Desk:
     def close(self) -> None:
         if self._changed:
             self._paces.save(self._changed, self.connection)
-        _note_all(self.connection, self.events)
+        note_all(self.connection, self.events, self.now)
 
 
 def _claims(desk: _Desk, wanted: int) -> tuple[Claim, ...]:
@@ -442,17 +432,19 @@ def _found(queue: Select[tuple[Any, ...]], connection: Connection, values: Mappi
     return connection.execute(queue, dict(values)).all()
 
 
-_CLAIMED = Hot(
-    update(table)
-    .where(table.c.id == bindparam("row_id"))
-    .values(
-        state=_BEING_SENT,
-        owner=bindparam("new_owner"),
-        lease_until=bindparam("new_lease"),
-        attempts=bindparam("new_attempts"),
-        next_at=null(),
-        reserved_at=null(),
-        ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+_CLAIMED = HotForAll(
+    lambda numbers: (
+        update(table)
+        .where(table.c.id.in_(select(numbers.c.value)))
+        .values(
+            state=_BEING_SENT,
+            owner=bindparam("new_owner"),
+            lease_until=bindparam("new_lease"),
+            attempts=table.c.attempts + 1,
+            next_at=null(),
+            reserved_at=null(),
+            ambiguous=or_(table.c.ambiguous, bindparam("doubt")),
+        )
     )
 )
 
@@ -464,33 +456,25 @@ def _take(desk: _Desk, rows: Sequence[Row[Any]], paused: Mapping[str, Pause], li
     chosen = {row.choice_id for row in rows if row.choice_id is not None}
     choices = desk.choices.of(connection, chosen) if chosen else _NO_CHOICES
     taken: list[Claim] = []
-    values: list[dict[str, Any]] = []
+    numbers: dict[bool, list[int]] = {False: [], True: []}  # by whether they are in doubt
     for row in rows:
-        expired = row.state == DeliveryState.SENDING.value
+        expired = row.state == _SENDING
         if expired:
-            desk.events.append(_event(row.id, "lease-expired", now))
+            desk.events.append(NewEvent(row.id, "lease-expired"))
         aside = _aside(row, desk, listed, paused, expired=expired) or _paced(desk, row)
         if aside is None:
             taken.append(_claim_of(row, terms.owner, lease_until, choices.get(row.choice_id, _EVERYTHING)))
-            values.append(_claimed(taken[-1], doubt=expired))
-            desk.events.append(_event(row.id, "claimed", now))
+            numbers[expired].append(row.id)
+            desk.events.append(NewEvent(row.id, "claimed"))
         else:
-            desk.events.append(_event(row.id, aside.kind, now))
+            desk.events.append(NewEvent(row.id, aside.kind))
             _set_aside(connection, row.id, aside, doubt=expired)
+    for doubt, those in numbers.items():
+        if those:
+            _CLAIMED.once(connection, those, {"new_owner": terms.owner, "new_lease": lease_until, "doubt": doubt})
     if taken:
-        _CLAIMED.each(connection, values)
         _begin_sending(desk, rows)
     return taken
-
-
-def _claimed(claim: Claim, *, doubt: bool) -> dict[str, Any]:
-    return {
-        "row_id": claim.delivery_id,
-        "new_owner": claim.owner,
-        "new_lease": claim.lease_until,
-        "new_attempts": claim.attempts,
-        "doubt": doubt,
-    }
 
 
 def _begin_sending(desk: _Desk, rows: Sequence[Row[Any]]) -> None:
@@ -525,7 +509,7 @@ def _aside(
 ) -> _Aside | None:
     """Why this delivery must not leave now; None where it may."""
     terms = desk.terms
-    if row.subscription_state != SubscriptionState.CONFIRMED.value:
+    if row.subscription_state != _CONFIRMED:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="not-subscribed")
     if row.id in listed:
         return _Aside(state=DeliveryState.SUPPRESSED, kind="address-suppressed")
@@ -533,7 +517,7 @@ def _aside(
         return _Aside(state=DeliveryState.UNKNOWN, kind="held")
     if row.preferences is not None and not expired and terms.resting(row.newsletter, row.preferences, desk.now):
         return _Aside(state=DeliveryState.SKIPPED, kind=PAUSED, reason=PAUSED)
-    pause = paused.get(domain_scope(row.domain))
+    pause = paused.get(domain_scope(row.domain)) if paused else None
     if pause is not None and pause.until is not None:
         return _Aside(state=DeliveryState.DEFERRED, kind="domain-paused", next_at=pause.until)
     return None
@@ -568,25 +552,3 @@ def _claim_of(row: Row[Any], owner: str, lease_until: datetime, choice: Choice) 
         created_at=row.created_at,
         choice=choice if row.articles is None else replace(choice, articles=load_articles(row.articles)),
     )
-
-
-def _event(
-    number: int, kind: str, now: datetime, *, code: int | None = None, enhanced: str | None = None
-) -> dict[str, Any]:
-    return {"number": number, "moment": now, "what": kind, "reply": code, "status": enhanced}
-
-
-def _note_all(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
-    if events:
-        _NOTE.each(connection, events)
-
-
-_NOTE = Hot(
-    insert(schema.delivery_event).values(
-        delivery_id=bindparam("number"),
-        at=bindparam("moment"),
-        kind=bindparam("what"),
-        code=bindparam("reply"),
-        enhanced=bindparam("status"),
-    )
-)

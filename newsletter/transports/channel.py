@@ -10,8 +10,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from newsletter.waits import Course, Ready, T
+from newsletter.waits import NOTHING, Course, Ready, T
 
 _PORTION = 8192  # octets at a time; replies are short
 
@@ -26,17 +27,24 @@ class Channel:
         self._poll.register(sock, select.POLLIN)
 
     def send(self, *pieces: bytes, until: float) -> Course[None]:
-        """Hands every octet to the system, or raises OSError: then the last one has not left."""
-        rest: Sequence[bytes | memoryview] = pieces
-        left = sum(map(len, pieces))
-        while left:
+        """Hands every octet to the system, or raises OSError: then the last one has not left.
+
+        What goes at once has gone when this returns, and most of the time that is all.
+        """
+        _require_time(until)
+        try:
+            sent = self._sock.sendmsg(pieces)
+        except BlockingIOError:
+            sent = 0
+        rest = _behind(pieces, sent) if sent != sum(map(len, pieces)) else ()
+        return self._send_rest(rest, until) if rest else NOTHING
+
+    def _send_rest(self, rest: Sequence[bytes | memoryview], until: float) -> Course[None]:
+        while rest:
+            yield Ready(self._sock, writing=True, until=until)
             _require_time(until)
-            try:
-                sent = self._sock.sendmsg(rest)
-                left -= sent
-                rest = _behind(rest, sent) if left else ()
-            except BlockingIOError:
-                yield Ready(self._sock, writing=True, until=until)
+            with suppress(BlockingIOError):
+                rest = _behind(rest, self._sock.sendmsg(rest))
 
     def receive(self, until: float) -> Course[bytes]:
         """What has come, at least an octet; nothing at the end of the stream."""

@@ -27,6 +27,7 @@ STINT = 100  #: so many messages go by one relay before it is the next one's tur
 HEAD_START = timedelta(seconds=45)
 
 _TRYING = timedelta(seconds=5)  # how soon to ask again while another thread tries whether a relay is back
+_WHOLE = Circuit()
 _RELAYS_OWN = frozenset({Fault.NETWORK, Fault.CONFIGURATION, Fault.RELAY})
 
 
@@ -101,6 +102,8 @@ class RelayBoard:
         with self._lock:
             self._tried.discard(name)
             pace = self._paces[name]
+            if pace.slow_down is None and pace.circuit == _WHOLE:
+                return
             healed = replace(recovered(pace, now), circuit=Circuit())
             if pace.circuit.admits(now) and (healed.circuit, healed.slow_down) != (pace.circuit, pace.slow_down):
                 self._change(name, lambda pace: replace(recovered(pace, now), circuit=Circuit()))

@@ -33,6 +33,7 @@ Security = Literal["starttls", "tls", "none"]
 _AT_HAND = 1 << 20  # octets that the system may take over before the relay has read them: most messages, whole
 _LONGEST_REPLY = 65_536  # octets; RFC 5321 4.5.3.1.5 allows 512 a line
 #: What most relays answer to an envelope and DATA, or to an envelope and its message.
+_TAKEN = re.compile(rb"2\d\d [^\n]*\n")
 _WELL = {last: re.compile(rb"(?:2\d\d [^\n]*\n){2}%d\d\d [^\n]*\n" % last) for last in (3, 2)}
 _HELO_NAME = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
@@ -450,9 +451,11 @@ def _transact(session: _Session, message: Message) -> Course[None]:
     session.enter(Stage.DATA, times.block)
     yield from session.say(*message.wire.transparent(), b".\r\n")
     session.enter(Stage.DOT, times.dot)
-    reply = yield from session.reply()
+    well = yield from session.all_well(_TAKEN)
+    reply = None if well else (yield from session.reply())
     session.in_transaction = False
-    session.expect(2, reply)
+    if reply is not None:
+        session.expect(2, reply)
 
 
 class _Step(NamedTuple):

@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 
 from newsletter.engine.loop import Loop
-from newsletter.waits import Apart, Course, Ready, Rest, Shared
+from newsletter.waits import Apart, Course, Ready, Rest, Sealed, Served, Shared
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -189,11 +189,11 @@ class _Counter:
         self.together: list[int] = []
         self._failure = failure
 
-    def serve(self, requests: Sequence[str]) -> Sequence[str]:
+    def serve(self, requests: Sequence[str]) -> Served:
         self.together.append(len(requests))
         if self._failure is not None:
             raise self._failure
-        return [f"{each}!" for each in requests]
+        return Served([f"{each}!" for each in requests], lambda: None)
 
 
 def test_what_several_wait_for_is_done_once_for_all_of_them() -> None:
@@ -245,6 +245,72 @@ def test_what_is_shared_fails_for_all_who_asked_and_two_kinds_are_two_calls() ->
     assert [str(error) for _, error in ended] == ["None", "full", "None", "full"]
     assert [result for result, _ in ended] == ["x!", None, "x!", None]
     assert (good.together, bad.together) == ([2], [2])
+
+
+def test_an_answer_holds_once_it_is_sealed_and_meanwhile_there_is_something_else_to_do() -> None:
+    order: list[str] = []
+
+    def seal() -> None:
+        time.sleep(0.1)
+        order.append("sealed")
+
+    def serve(requests: Sequence[str]) -> Served:
+        order.append("served")
+        return Served(requests, seal)
+
+    def course() -> Course[object]:
+        for _ in range(2):
+            yield Shared(serve, "x")
+            yield Rest(0.001)
+            order.append("prepared")
+            yield Sealed()
+            order.append("done")
+        yield Sealed()
+        return "over"
+
+    ended = _run(*[course() for _ in range(5)])
+    assert ended == [("over", None)] * 5
+    assert order == ["served", *["prepared"] * 5, "sealed", *["done"] * 5] * 2
+
+
+def test_nothing_else_is_shared_before_the_last_is_sealed() -> None:
+    under_way = [0]
+
+    def seal() -> None:
+        time.sleep(0.01)
+        under_way[0] -= 1
+
+    def serve(requests: Sequence[str]) -> Served:
+        under_way[0] += 1
+        assert under_way == [1]
+        return Served(requests, seal)
+
+    def course(seconds: float) -> Course[object]:
+        for _ in range(5):
+            yield Rest(seconds)
+            yield Shared(serve, "x")
+            yield Sealed()
+        return "over"
+
+    assert _run(*[course(number / 500) for number in range(6)]) == [("over", None)] * 6
+
+
+def test_a_seal_that_breaks_is_told_to_each_who_was_given_an_answer() -> None:
+    def seal() -> None:
+        raise OSError("full")
+
+    def course(seconds: float) -> Course[object]:
+        answer = yield Shared(lambda requests: Served(requests, seal), "x")
+        yield Rest(seconds)  # the seal may be over when it is waited for
+        try:
+            yield Sealed()
+        except OSError as error:
+            return f"{answer}: {error}"
+        return None
+
+    for courses in (1, 3, 6):  # sealed at once, and apart
+        ended = _run(*[course(number / 30) for number in range(courses)])
+        assert ended == [("x: full", None)] * courses
 
 
 def test_an_interrupt_lets_go_of_all_of_them() -> None:

@@ -472,6 +472,54 @@ def test_of_a_merged_message_only_the_gaps_are_looked_at_and_the_hash_is_the_sam
     assert sign._looked_at(wire) == wanted == sign._looked_at(Wire.of(bytes(wire)))
 
 
+_HEADER_PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [b"From: a@example.org\r\n", b"Date: Mon, 16 Nov 2026 06:00:00 +0000\r\n", b"To: ", b"SUBJECT :"]
+        ),
+        st.lists(st.sampled_from([b"\r\n", b"\r\n\t", b" ", b"\t", b"a", b"b:", b"\r", b"\n", b"\0"]), max_size=4).map(
+            b"".join
+        ),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def _form_or_refusal(wire: Wire) -> object:
+    try:
+        return sign._form_of(wire)
+    except MailError as error:
+        return error.message
+
+
+@settings(max_examples=500)
+@given(_HEADER_PIECES, _HEADER_PIECES)
+@example([b"From: a@b.c\r\nTo: ", b"\r\nX: ", b"\r\n"], [b"a\r\n b", b"c", b"d"])
+@example([b"From: a@b.c\r\nTo:  ", b" \r\n", b"X: y\r\n"], [b" a \t b", b" "])
+@example([b"From: a@b.c\r\n", b": y\r\nX: y\r\n"], [b"to"])
+@example([b"From: a@b.c\r\nX\00\0: ", b"\r\n"], [b"to"])
+def test_of_a_merged_header_only_the_gaps_are_looked_at_and_what_is_signed_is_the_same(
+    fixed: list[bytes], values: list[bytes]
+) -> None:
+    fixed[-1] += b"Date: Mon, 16 Nov 2026 06:00:00 +0000\r\n\r\nHello "
+    told = {str(place): (values * 12)[place] for place in range(len(fixed))}
+    wire = Frame([*fixed, b"\r\nend\r\n"], list(told)).fill(told)
+    assert _form_or_refusal(wire) == _form_or_refusal(Wire.of(bytes(wire)))
+
+
+def test_of_an_ordinary_header_only_the_gaps_are_looked_at() -> None:
+    fixed = [b"From: a@b.c\r\nTo:  ", b" \r\nDate: ", b"\r\n\r\nHello ", b"\r\nend\r\n"]
+    known = sign._Known.of(Frame(fixed, ["to", "date", "name"]))
+    assert known is not None
+    assert known.header is not None
+    header = known.header.filled([b"ann  <ann@example.org>", b"Mon, 16 Nov 2026 06:00:00 +0000", b"Ann"])
+    assert header is not None
+    assert header.time == 1794808800
+    assert header.canonical.startswith(b"from:a@b.c\r\nto:ann <ann@example.org>\r\ndate:Mon, 16 Nov")
+    assert known.header.filled([b"ann@example.org\r\n x", b"", b""]) is None
+
+
 def test_a_mailing_is_known_by_its_frame() -> None:
     frame = Frame([b"To: ", b"\r\n\r\nHello  ", b",\r\nyou \r\n", b"\r\nend\r\n\r\n"], ("to", "name", "more"))
     wire = frame.fill({"to": b"ann@example.org", "name": b" Ann", "more": b"x  y "})

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from builders import make_article
@@ -134,6 +135,20 @@ class TestClaim:
         _claim(ledger)
         other = open_database(url)
         assert Deliveries(other).counts() == {"weekly": {"sending": 1}}
+        other.close()
+
+    def test_nothing_counts_before_it_is_sealed_by_whatever_thread(
+        self, ledger: Deliveries, database: Database, url: str
+    ) -> None:
+        post(database, make_article(), ["a@example.org"])
+        other = open_database(url)
+        exchange, seal = ledger.begin_exchange((), 1, _terms("one"), NOW)
+        (claim,) = exchange.claims
+        assert _row(other, claim.delivery_id)["state"] == "pending"
+        thread = Thread(target=seal)
+        thread.start()
+        thread.join()
+        assert _row(other, claim.delivery_id)["state"] == "sending"
         other.close()
 
     def test_a_deferred_row_waits_for_its_time(self, ledger: Deliveries, database: Database) -> None:
@@ -313,7 +328,7 @@ class TestReadAhead:
         post(database, make_article(), self.PEOPLE)
         _claim(ledger)
         with monkeypatch.context() as broken:
-            broken.setattr(deliveries, "_note_all", lambda *_: 1 // 0)
+            broken.setattr(deliveries, "note_all", lambda *_: 1 // 0)
             with pytest.raises(ZeroDivisionError):
                 ledger.claim(_terms("one"), NOW)
         assert len({_claim(ledger).delivery_id, _claim(ledger).delivery_id}) == 2

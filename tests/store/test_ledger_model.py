@@ -27,7 +27,7 @@ from newsletter.model import Claim, DeliveryState, Outcome, Terms
 from newsletter.store import deliveries
 from newsletter.store.database import Database, open_database
 from newsletter.store.deliveries import Deliveries
-from newsletter.store.rows import Hot
+from newsletter.store.rows import Hot, HotForAll
 from newsletter.store.schema import delivery as table
 
 STEP = LEASE / 2
@@ -205,21 +205,23 @@ def _without(*conditions: str) -> Any:
         "enhanced": bindparam("new_enhanced"),
         "ambiguous": table.c.ambiguous | bindparam("doubt"),
     }
-    return Hot(update(table).where(table.c.id == bindparam("claim_id"), *kept).values(values))
+    return HotForAll(lambda numbers: update(table).where(table.c.id.in_(select(numbers.c.value)), *kept).values(values))
+
+
+def _claims(values: dict[str, Any]) -> Any:
+    return HotForAll(lambda numbers: update(table).where(table.c.id.in_(select(numbers.c.value))).values(values))
 
 
 def _claims_without_a_trace() -> Any:
-    return Hot(update(table).where(table.c.id == bindparam("row_id")).values(attempts=bindparam("new_attempts")))
+    return _claims({"attempts": table.c.attempts + 1})
 
 
 def _keeps_no_lease() -> Any:
-    values = {"state": "sending", "owner": bindparam("new_owner"), "attempts": bindparam("new_attempts")}
-    return Hot(update(table).where(table.c.id == bindparam("row_id")).values(values))
+    return _claims({"state": "sending", "owner": bindparam("new_owner"), "attempts": table.c.attempts + 1})
 
 
 def _counts_no_attempts() -> Any:
-    values = {"state": "sending", "owner": bindparam("new_owner"), "lease_until": bindparam("new_lease")}
-    return Hot(update(table).where(table.c.id == bindparam("row_id")).values(values))
+    return _claims({"state": "sending", "owner": bindparam("new_owner"), "lease_until": bindparam("new_lease")})
 
 
 def _ignores_leases() -> Any:

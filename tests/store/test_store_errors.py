@@ -245,6 +245,7 @@ WRITES: dict[str, Callable[[Database], object]] = {
     "Persons.erase": lambda database: Persons(database).erase("ann@example.org", (), forgetful),
     "Subscribers.suppress": lambda database: Subscribers(database).suppress(["key"], "bounced", NOW),
     "Deliveries.claim": lambda database: Deliveries(database).claim(TERMS, NOW),
+    "Deliveries.begin_exchange": lambda database: Deliveries(database).begin_exchange((), 1, TERMS, NOW)[1](),
     "Deliveries.exchange": lambda database: Deliveries(database).exchange((), 1, TERMS, NOW),
     "Deliveries.finish": lambda database: Deliveries(database).finish(CLAIM, SENT, NOW),
     "Pauses.add": lambda database: Pauses(database).add(Pause(scope="all", reason="r", at=NOW)),
