@@ -323,7 +323,8 @@ def _write_ahead(connection: sqlite3.Connection, attempts: int) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    if driver_of(connection).in_transaction:  # `begin_again` has begun it
+    driver = driver_of(connection)
+    if driver.in_transaction:  # `begin_again` has begun it
         return
     reading = "newsletter_reading" in connection.get_execution_options()
     driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")  # SQLAlchemy takes longer for it than most questions
