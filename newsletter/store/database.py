@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -126,11 +127,13 @@ class Database:
         with self.read() as connection:
             return str(connection.execute(text(query)).scalar_one())
 
-    def scrub(self) -> bool:
-        """Let nothing that was deleted stand in SQLite's files any longer; False where a reader has to go first.
+    def scrub(self, gone: Collection[str]) -> bool:
+        """Let nothing that was deleted stand in SQLite's files any longer; False where somebody has to go first.
 
         Deleted rows are overwritten at once (`secure_delete`), but the log beside the file still holds their pages until
-        it is emptied. PostgreSQL keeps old rows until it needs the room; docs/subscribing.md says what that means.
+        it is emptied. And where SQLite has moved a row to another page, a copy may be left between the rows of the old one,
+        so where one of the texts `gone` still stands in the file, that is written anew (VACUUM). PostgreSQL keeps old rows
+        until it needs the room; docs/subscribing.md says what that means.
         """
         if self._dialect != "sqlite":
             return True
@@ -138,10 +141,23 @@ class Database:
             connection = self._open().raw_connection()
             try:
                 cursor = connection.cursor()
-                busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                if not _log_emptied(cursor):
+                    return False
+                if not self._holds(gone):
+                    return True
+                cursor.execute("VACUUM")
+                return _log_emptied(cursor)  # what stands there now belongs to somebody else
+            except sqlite3.OperationalError:  # busy, or there is no room for a second copy
+                return False
             finally:
                 connection.close()
-        return not busy
+
+    def _holds(self, texts: Collection[str]) -> bool:
+        """Whether one of them stands anywhere in SQLite's file."""
+        path = self._open().url.database
+        assert path is not None
+        with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            return any(data.find(each.encode()) >= 0 for each in texts)
 
     def close(self) -> None:
         """Give every connection back. Closing twice is no error; using it afterwards is a StoreError."""
@@ -296,6 +312,12 @@ def _sqlite(url: URL, patience: timedelta) -> Engine:
     event.listen(engine, "connect", lambda connection, _record: _prepare(connection, patience))
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _log_emptied(cursor: Any) -> bool:
+    """Whether everything in SQLite's log could be brought into the file, and the log be emptied."""
+    busy: int = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return not busy
 
 
 def _prepare(connection: sqlite3.Connection, patience: timedelta) -> None:

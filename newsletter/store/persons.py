@@ -22,7 +22,7 @@ class Persons:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._traces = False
+        self._traces: frozenset[str] = frozenset()
 
     def everything(self, address: str, person_key: str, address_key: str) -> dict[str, Any]:
         """What we hold of this address, as JSON values; empty where that is nothing.
@@ -57,6 +57,7 @@ class Persons:
         """
         counted, waiting, sent = schema.asked, schema.request, schema.sent_note
         with self._database.begin() as connection:
+            person = by_address(connection, address)
             gone = delete(subscriber).where(subscriber.c.address_folded == address.casefold())
             asking = delete(waiting).where(waiting.c.address_key.in_(list(keys)))
             found = connection.execute(gone).rowcount + connection.execute(asking).rowcount
@@ -64,7 +65,8 @@ class Persons:
             connection.execute(delete(sent).where(sent.c.person_key.in_(list(keys))))
             if found > 0:
                 remember(connection)
-        self._traces = not self._database.scrub()
+        self._traces |= {address, address.casefold()} | ({person.address} if person is not None else set())
+        self.wipe_again()
         return found > 0
 
     def to_erase(self, erased: Mapping[str, datetime], key: Callable[[str], str]) -> tuple[str, ...]:
@@ -87,9 +89,9 @@ class Persons:
         return tuple(each for each, at in newest.items() if at is None or at <= erased[key(each)])
 
     def wipe_again(self) -> None:
-        """Empty the log of SQLite where that could not be done at once, because somebody was reading."""
-        if self._traces:
-            self._traces = not self._database.scrub()
+        """Scrub what was erased from SQLite's files, where that could not be done at once because somebody was reading."""
+        if self._traces and self._database.scrub(self._traces):
+            self._traces = frozenset()
 
 
 def _held_of(connection: Connection, subscriber_id: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -36,10 +37,12 @@ from newsletter.model import (
     Pause,
     Preferences,
     Request,
+    Subscriber,
     Subscription,
     SubscriptionState,
 )
 from newsletter.store import schema
+from newsletter.store.arrivals import Arrivals
 from newsletter.store.database import Database, open_database
 from newsletter.store.notes import Notes
 from newsletter.store.pauses import Pauses
@@ -383,6 +386,37 @@ def test_an_erased_person_is_gone_from_every_table(requests: Requests, notes: No
         for table in (schema.request, schema.confirmation, schema.note, schema.asked):
             assert connection.execute(select(func.count()).select_from(table)).scalar() == 0
     assert set(persons.everything(ANN, "mailbox", key_of(ANN))) == {"suppression"}, "or it would be mailed again"
+
+
+def test_no_copy_of_a_row_that_was_moved_is_left_in_the_file(sqlite_url: str, tmp_path: Path) -> None:
+    """SQLite alone leaves some of these addresses between the rows of pages that others came to."""
+    database, draw, everybody = open_database(sqlite_url), random.Random(2), []
+    arrivals, persons = Arrivals(database), Persons(database)
+
+    def somebody(number: int) -> Subscription:
+        address = f"zoe{number:05}.{draw.randrange(10**6)}@d{number % 7}.example"
+        told = replace(
+            make_subscription(address),
+            preferences=Preferences(topics=frozenset(draw.sample("abcd", draw.randrange(4)))),
+        )
+        return replace(
+            told, subscriber=Subscriber(id=f"{draw.getrandbits(128):032x}", address=address, name="Ann Example")
+        )
+
+    def come(some: Sequence[Subscription]) -> None:
+        arrivals.bring(some, lambda address: (key_of(address), f"person of {address}"), NOW)
+
+    for start in range(0, 6000, 100):
+        everybody += [somebody(start + number) for number in range(100)]
+        come(everybody[start:])
+    gone = draw.sample(everybody, 400)
+    for number, each in enumerate(gone):
+        assert persons.erase(each.subscriber.address, (), forgetful)
+        if number % 5 == 0:
+            come([somebody(10_000 + number)])
+    database.close()
+    held = (tmp_path / "newsletter.db").read_bytes()
+    assert [each.subscriber.address for each in gone if each.subscriber.address.encode() in held] == []
 
 
 def test_what_a_reader_holds_in_the_log_is_wiped_when_they_are_done(sqlite_url: str, tmp_path: Path) -> None:
