@@ -169,9 +169,9 @@ class Loop(Generic[T]):
                 self._resume(each, answer)
 
     def _begin(self, seal: _Seal[T], call: Callable[[], None], size: int) -> None:
-        """For a few answers, on a quick disk, a helper's thread costs more than it gains."""
+        """For a few answers a helper's thread costs more than it gains, unless others have to wait long for a slow disk."""
         self._sealing = True
-        if size >= _FEW or self._took > _LONG:
+        if size >= _FEW or (self._left >= _FEW and self._took > _LONG):
             self._idle.put((seal, call))
             return
         try:
