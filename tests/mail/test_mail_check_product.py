@@ -13,7 +13,7 @@ from mail.letters import SITE, TEMPLATES, full_digest, make_addressee, make_dige
 from timing import processor_seconds
 from workshop import open_workshop
 
-from newsletter.app import Proof, open_app
+from newsletter.app import open_app
 from newsletter.config import load
 from newsletter.errors import MailError
 from newsletter.mail.check.expected import Expected
@@ -23,7 +23,7 @@ from newsletter.mail.choice import for_audience
 from newsletter.mail.compile import compile_mailing
 from newsletter.mail.merge import merge
 from newsletter.mail.note import NoteKind
-from newsletter.mail.proof import all_proofs
+from newsletter.mail.proof import Proof, all_proofs
 from newsletter.model import Article, Audience, Choice, Digest, Edition, Facts, NoticeItem, Status
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
